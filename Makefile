@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: ISC
+#
+# make, make demo, make check: see README.md.  The object lists below are the
+# architecture: the client library knows only the segment, the daemon all.
+
+VERSION =	0.1.0
+SOVERSION =	0
+
+PREFIX ?=	/usr/local
+BINDIR ?=	$(PREFIX)/bin
+SBINDIR ?=	$(PREFIX)/sbin
+LIBDIR ?=	$(PREFIX)/lib
+INCLUDEDIR ?=	$(PREFIX)/include
+MANDIR ?=	$(PREFIX)/share/man
+
+CC ?=		cc
+AR ?=		ar
+CFLAGS ?=	-O2 -g
+# A shell starts cb-now often, and a static program starts fastest.
+STATIC ?=	-static
+PKG_CONFIG ?=	pkg-config
+
+WARNINGS =	-Wall -Wextra -Wpedantic -Wconversion -Wshadow \
+		-Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
+		-Wwrite-strings -Wundef -Wvla -Wformat=2 -Wcast-qual \
+		-Wswitch-enum
+# Asked for when a recipe runs, which may be after `make deps`.
+BSD_CFLAGS =	$(shell $(PKG_CONFIG) --cflags libbsd-overlay)
+BSD_LIBS =	$(shell $(PKG_CONFIG) --libs --static libbsd-overlay)
+ALL_CFLAGS =	-std=c11 -D_GNU_SOURCE -DCB_VERSION='"$(VERSION)"' -Ilib \
+		-fno-common $(WARNINGS) $(BSD_CFLAGS) $(CPPFLAGS) $(CFLAGS)
+
+# What a client needs: libclockbound.
+CLIENT_OBJS =	lib/now.o lib/shm_read.o
+# Everything: our own programs and tests.
+LIB_OBJS =	$(CLIENT_OBJS) lib/shm_write.o lib/chrony.o \
+		lib/chrony_socket.o
+# source -> estimate -> status -> publish, driven by the loop.
+PURE_OBJS =	cmd/cb-daemon/estimate.o cmd/cb-daemon/status.o \
+		cmd/cb-daemon/publish.o
+DAEMON_OBJS =	cmd/cb-daemon/cb-daemon.o cmd/cb-daemon/clocks.o \
+		cmd/cb-daemon/source.o $(PURE_OBJS) cmd/cb-daemon/loop.o \
+		cmd/cb-daemon/log.o
+NOW_OBJS =	cmd/cb-now/cb-now.o
+
+PROGRAMS =	cmd/cb-daemon/cb-daemon cmd/cb-now/cb-now
+LIBRARIES =	lib/libclockbound.a lib/libclockbound.so
+UNIT_TESTS =	tests/unit/chrony tests/unit/estimate tests/unit/now \
+		tests/unit/seqlock tests/unit/shm tests/unit/status
+# The whole daemon but for the parts that know a real clock or chronyd.
+WORLD_OBJS =	cmd/cb-daemon/source.o $(PURE_OBJS) cmd/cb-daemon/loop.o
+TOOLS =		tests/tools/feed-sock tests/tools/fake-chronyd
+BENCHES =	tests/bench/now tests/bench/loop tests/bench/start
+MANUALS =	man/cb-daemon.8 man/cb-now.1 man/clockbound.3 \
+		man/clockbound-shm.5 man/clockbound.7
+
+all: $(PROGRAMS) $(LIBRARIES)
+
+cmd/cb-daemon/cb-daemon: $(DAEMON_OBJS) lib/libcb.a
+cmd/cb-now/cb-now: $(NOW_OBJS) lib/libcb.a
+
+$(PROGRAMS):
+	$(CC) $(CFLAGS) $(LDFLAGS) $(STATIC) -o $@ $^ $(BSD_LIBS)
+
+lib/libcb.a: $(LIB_OBJS)
+lib/libclockbound.a: $(CLIENT_OBJS)
+
+lib/libcb.a lib/libclockbound.a:
+	rm -f $@
+	$(AR) rcs $@ $^
+
+lib/libclockbound.so: $(CLIENT_OBJS:.o=.pic.o) lib/clockbound.map
+	$(CC) $(CFLAGS) $(LDFLAGS) -shared \
+	    -Wl,-soname,libclockbound.so.$(SOVERSION) \
+	    -Wl,--version-script=lib/clockbound.map \
+	    -o $@ $(filter %.o,$^)
+
+$(UNIT_TESTS): %: %.o $(PURE_OBJS) lib/libcb.a
+tests/unit/world: tests/unit/world.o $(WORLD_OBJS) lib/libcb.a
+$(TOOLS) $(BENCHES): %: %.o lib/libcb.a
+
+$(UNIT_TESTS) tests/unit/world $(TOOLS) $(BENCHES):
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(BSD_LIBS)
+
+HEADERS =	$(wildcard lib/*.h cmd/*/*.h tests/unit/*.h)
+
+%.o: %.c $(HEADERS) Makefile
+	$(CC) $(ALL_CFLAGS) -c -o $@ $<
+
+%.pic.o: %.c $(HEADERS) Makefile
+	$(CC) $(ALL_CFLAGS) -fPIC -c -o $@ $<
+
+tests/unit/%.o: ALL_CFLAGS += -Icmd/cb-daemon
+
+# The packages that a target needs, installed where they are missing.  What is
+# built is built by a make of its own, which sees what was installed.
+deps:
+	tests/tools/deps.sh build demo check bench
+
+demo:
+	tests/tools/deps.sh build demo
+	$(MAKE) all tests
+	tests/tools/demo.sh
+
+check:
+	tests/tools/deps.sh build demo check
+	$(MAKE) all tests
+	tests/tools/check.sh
+
+bench:
+	tests/tools/deps.sh build demo bench
+	$(MAKE) all $(TOOLS) $(BENCHES)
+	tests/bench/bench.sh
+
+tests: $(UNIT_TESTS) tests/unit/world $(TOOLS)
+
+install: all
+	install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(SBINDIR) \
+	    $(DESTDIR)$(LIBDIR) $(DESTDIR)$(INCLUDEDIR)
+	install -m 755 cmd/cb-now/cb-now $(DESTDIR)$(BINDIR)
+	install -m 755 cmd/cb-daemon/cb-daemon $(DESTDIR)$(SBINDIR)
+	install -m 644 lib/clockbound.h $(DESTDIR)$(INCLUDEDIR)
+	install -m 644 lib/libclockbound.a $(DESTDIR)$(LIBDIR)
+	install -m 755 lib/libclockbound.so \
+	    $(DESTDIR)$(LIBDIR)/libclockbound.so.$(SOVERSION)
+	ln -sf libclockbound.so.$(SOVERSION) \
+	    $(DESTDIR)$(LIBDIR)/libclockbound.so
+	for m in $(MANUALS); do \
+		install -d $(DESTDIR)$(MANDIR)/man$${m##*.} && \
+		install -m 644 $$m $(DESTDIR)$(MANDIR)/man$${m##*.} || exit; \
+	done
+
+uninstall:
+	rm -f $(DESTDIR)$(BINDIR)/cb-now $(DESTDIR)$(SBINDIR)/cb-daemon \
+	    $(DESTDIR)$(INCLUDEDIR)/clockbound.h \
+	    $(DESTDIR)$(LIBDIR)/libclockbound.a \
+	    $(DESTDIR)$(LIBDIR)/libclockbound.so \
+	    $(DESTDIR)$(LIBDIR)/libclockbound.so.$(SOVERSION)
+	for m in $(MANUALS); do \
+		rm -f $(DESTDIR)$(MANDIR)/man$${m##*.}/$${m#man/}; \
+	done
+
+clean:
+	rm -f $(PROGRAMS) $(LIBRARIES) lib/libcb.a $(UNIT_TESTS) \
+	    tests/unit/world $(TOOLS) $(BENCHES)
+	find lib cmd tests -name '*.o' -exec rm -f {} +
+
+.PHONY: all deps demo check bench tests install uninstall clean
+.DELETE_ON_ERROR:

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * cb-daemon(8): options, then open, loop, close.
+ */
+#include <sys/stat.h>
+
+#include <err.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cb-daemon.h"
+#include "ts.h"
+
+#define MAX_PPM		100000
+#define MAX_INTERVAL_MS	5000
+
+enum {
+	OPT_SOURCE = CHAR_MAX + 1,
+	OPT_RUN_DIR,
+	OPT_VMCLOCK,
+	OPT_CHRONY_SOCKET,
+	OPT_INTERVAL
+};
+
+static const struct option long_options[] = {
+	{ "max-drift-rate", required_argument, NULL, 'm' },
+	{ "disable-clock-disruption-support", no_argument, NULL, 'd' },
+	{ "json-output", no_argument, NULL, 'j' },
+	{ "clock-error-bound-source", required_argument, NULL, OPT_SOURCE },
+	{ "run-dir", required_argument, NULL, OPT_RUN_DIR },
+	{ "vmclock", required_argument, NULL, OPT_VMCLOCK },
+	{ "chrony-socket", required_argument, NULL, OPT_CHRONY_SOCKET },
+	{ "interval", required_argument, NULL, OPT_INTERVAL },
+	{ "help", no_argument, NULL, 'h' },
+	{ "version", no_argument, NULL, 'V' },
+	{ NULL, 0, NULL, 0 }
+};
+
+static const char usage_text[] =
+"usage: cb-daemon [-dj] [-m PPM] [--clock-error-bound-source NAME]\n"
+"                 [--run-dir DIR] [--chrony-socket PATH] [--vmclock PATH]\n"
+"                 [--interval MS]\n"
+"\n"
+"  -m, --max-drift-rate PPM    the oscillator's largest error (50)\n"
+"  -d, --disable-clock-disruption-support\n"
+"                              do without a VMClock\n"
+"  -j, --json-output           log in JSON\n"
+"      --clock-error-bound-source NAME\n"
+"                              chrony (the default) or chrony-tracking\n"
+"      --run-dir DIR           where the segment is (" CB_SHM_DEFAULT_DIR ")\n"
+"      --chrony-socket PATH    chronyd's (" CB_CHRONY_DEFAULT_SOCKET ")\n"
+"      --vmclock PATH          the VMClock (" VMCLOCK_SHM_DEFAULT_PATH ")\n"
+"      --interval MS           from sample to sample (100)\n"
+"  -h, --help\n"
+"  -V, --version\n";
+
+/* A whole number, or one line that says what was expected. */
+static int64_t
+parse_number(const char *name, const char *text, int64_t min, int64_t max)
+{
+	const char *reason;
+	long long n = strtonum(text, min, max, &reason);
+
+	if (reason != NULL)
+		errx(2, "%s %s: %s: expected a whole number from %lld to %lld",
+		    name, text, reason, (long long)min, (long long)max);
+	return n;
+}
+
+static const char *
+parse_path(const char *name, const char *text)
+{
+	if (*text == '\0')
+		errx(2, "%s '': expected a path", name);
+	return text;
+}
+
+static void
+print_and_exit(const char *text)
+{
+	if (fputs(text, stdout) == EOF || fflush(stdout) == EOF)
+		err(2, "standard output");
+	exit(0);
+}
+
+static void
+parse_options(struct cb_daemon *d, int argc, char *argv[])
+{
+	struct cb_options *o = &d->options;
+	int c;
+
+	while ((c = getopt_long(argc, argv, "+m:djhV", long_options,
+	    NULL)) != -1)
+		switch (c) {
+		case 'm':
+			o->max_drift_ppb = 1000 * parse_number(
+			    "--max-drift-rate", optarg, 1, MAX_PPM);
+			break;
+		case 'd':
+			o->disruption_support = false;
+			break;
+		case 'j':
+			o->json = true;
+			break;
+		case OPT_SOURCE:
+			d->source = cb_source_find(optarg);
+			if (d->source == NULL)
+				errx(2, "--clock-error-bound-source %s: "
+				    "expected chrony or chrony-tracking",
+				    optarg);
+			break;
+		case OPT_RUN_DIR:
+			o->run_dir = parse_path("--run-dir", optarg);
+			break;
+		case OPT_VMCLOCK:
+			o->vmclock = parse_path("--vmclock", optarg);
+			break;
+		case OPT_CHRONY_SOCKET:
+			o->chrony_socket = parse_path("--chrony-socket",
+			    optarg);
+			break;
+		case OPT_INTERVAL:
+			o->interval_ns = 1000000 * parse_number("--interval",
+			    optarg, 1, MAX_INTERVAL_MS);
+			break;
+		case 'h':
+			print_and_exit(usage_text);
+			break;
+		case 'V':
+			print_and_exit("cb-daemon " CB_VERSION "\n");
+			break;
+		default:
+			/* getopt_long(3) has said why. */
+			exit(2);
+		}
+	if (optind < argc)
+		errx(2, "%s: no operand expected", argv[optind]);
+}
+
+/* A file of ours must not get the number that the log is written to. */
+static void
+open_standard_files(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd != -1)
+		close(fd);
+}
+
+/* Without a VMClock nobody says when the clock has jumped: the user must. */
+static void
+open_vmclock(const struct cb_options *o)
+{
+	if (!o->disruption_support)
+		return;
+	if (access(o->vmclock, F_OK) == -1)
+		warn("VMClock %s", o->vmclock);
+	else
+		warnx("VMClock %s: this version cannot watch one", o->vmclock);
+	errx(1, "name another with --vmclock, or do without one: "
+	    "--disable-clock-disruption-support");
+}
+
+static void
+open_segment(struct cb_daemon *d)
+{
+	const char *what;
+	pid_t holder;
+
+	if (cb_shm_write_open(&d->writer, d->options.run_dir, &what, &holder))
+		return;
+	/* A process in another PID namespace shows as none. */
+	if (errno == EEXIST && holder == 0)
+		errx(1, "%s: another cb-daemon writes there",
+		    d->options.run_dir);
+	if (errno == EEXIST)
+		errx(1, "%s: another cb-daemon, process %ld, writes there",
+		    d->options.run_dir, (long)holder);
+	err(1, "%s: cannot %s", d->options.run_dir, what);
+}
+
+int
+main(int argc, char *argv[])
+{
+	static struct cb_daemon d = {
+		.options = {
+			.run_dir = CB_SHM_DEFAULT_DIR,
+			.chrony_socket = CB_CHRONY_DEFAULT_SOCKET,
+			.vmclock = VMCLOCK_SHM_DEFAULT_PATH,
+			.interval_ns = CB_NS_PER_S / 10,
+			.max_drift_ppb = 50000,
+			.disruption_support = true
+		},
+		.chrony = { .fd = -1 },
+		.selected = -1
+	};
+
+	d.source = cb_source_find("chrony");
+	parse_options(&d, argc, argv);
+	open_standard_files();
+	cb_log_open(d.options.json);
+	/* Everybody may read what we publish. */
+	umask(022);
+	open_vmclock(&d.options);
+	open_segment(&d);
+	cb_estimate_init(&d.estimate, d.options.max_drift_ppb);
+	cb_log_info("version " CB_VERSION ", source %s at %s, publishing to "
+	    "%s", d.source->name, d.options.chrony_socket, d.options.run_dir);
+	cb_loop_run(&d);
+	cb_source_close(&d);
+	cb_shm_write_close(&d.writer);
+	return 0;
+}

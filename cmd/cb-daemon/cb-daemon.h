@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * cb-daemon: source -> estimate -> status -> publish -> segment.
+ */
+#ifndef CB_DAEMON_H
+#define CB_DAEMON_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "chrony.h"
+#include "shm.h"
+
+#define CB_MAX_SOURCES	64
+
+/*
+ * clocks.c: one instant in all clocks.
+ *
+ * CLOCK_REALTIME was read between two readings of CLOCK_MONOTONIC_RAW.
+ * Nanoseconds.
+ */
+struct cb_instant {
+	int64_t as_of;		/* CLOCK_MONOTONIC_COARSE, the first of all */
+	int64_t raw_lo;
+	int64_t raw_hi;
+	int64_t real;
+};
+
+void cb_clocks_read(struct cb_instant *);
+/* The resolution of the clock of as_of. */
+int64_t cb_clocks_tick(void);
+
+/*
+ * source.c: one reading of where the bound comes from.
+ */
+enum cb_input {
+	CB_INPUT_UNKNOWN,
+	CB_INPUT_SYNCHRONIZED,
+	CB_INPUT_FREE_RUNNING,
+	CB_INPUT_MISSING
+};
+
+struct cb_sample {
+	struct cb_instant before;	/* everything below was asked between */
+	struct cb_instant after;	/* these two */
+	enum cb_input input;
+	struct cb_chrony_tracking tracking;	/* unless MISSING */
+	bool complete;		/* all that chronyd has are among these */
+	size_t n_sources;
+	struct cb_chrony_source sources[CB_MAX_SOURCES];
+};
+
+/*
+ * estimate.c: measurements -> interval of true time.  PURE.
+ */
+
+/* true time - CLOCK_MONOTONIC_RAW is in [lo, hi] while the latter reads raw. */
+struct cb_interval {
+	int64_t lo;
+	int64_t hi;
+	int64_t raw;
+};
+
+/* What is known from one source, which is known by its mode and address. */
+struct cb_known {
+	uint8_t address[20];
+	uint16_t mode;
+	uint16_t state;
+	bool was_followed;	/* since it was last a falseticker */
+	bool has_meas;		/* orig_meas is the last one converted */
+	uint32_t orig_meas;
+	bool has_interval;
+	struct cb_interval interval;
+	unsigned contradictions;	/* in a row */
+	int64_t seen_raw;
+};
+
+/* What an estimate has to say of itself, beyond the interval. */
+enum {
+	CB_EVENT_CONTRADICTION	= 1 << 0, /* a source contradicts itself */
+	CB_EVENT_RESTART	= 1 << 1, /* and so its interval began anew */
+	CB_EVENT_DISAGREE	= 1 << 2, /* sources contradict each other */
+	CB_EVENT_FAST		= 1 << 3  /* |frequency| above max_drift_ppb */
+};
+
+struct cb_estimate {
+	int64_t max_drift_ppb;	/* as configured */
+	int64_t drift_ppb;	/* in force: frequency above it raises it */
+	int64_t freq_ppb;	/* chronyd's, last heard */
+	int64_t freq_err_ppb;
+	struct cb_known known[CB_MAX_SOURCES];
+	size_t n_known;
+	bool has_interval;
+	struct cb_interval interval;	/* of all sources */
+	/* The cooked clock - CLOCK_MONOTONIC_RAW at cooked.raw. */
+	bool has_cooked;
+	struct cb_interval cooked;
+	int64_t correction_ns;	/* |cooked clock - CLOCK_REALTIME|, largest */
+	/* How fast CLOCK_REALTIME moves against the cooked clock. */
+	int64_t slew_ppb;
+	bool has_last;
+	struct cb_instant last;	/* the last tick's, after its questions */
+	bool was_missing;
+	int64_t ref_time_ns;	/* of chronyd's last update */
+};
+
+void cb_estimate_init(struct cb_estimate *, int64_t max_drift_ppb);
+/* Has this source measured since it was last converted? */
+bool cb_estimate_is_new(const struct cb_estimate *,
+    const struct cb_chrony_source *);
+/* Take a sample in; the CB_EVENTs that this tick saw. */
+unsigned cb_estimate_update(struct cb_estimate *, const struct cb_sample *);
+/* The interval at a later reading of the raw clock. */
+struct cb_interval cb_estimate_at(const struct cb_interval *, int64_t raw,
+    int64_t drift_ppb);
+/* The cooked clock's range at a later reading of the raw clock. */
+struct cb_interval cb_estimate_cooked_at(const struct cb_estimate *,
+    int64_t raw);
+/* What one measurement proves, at sample->after; the heart of it all. */
+struct cb_interval cb_estimate_convert(const struct cb_sample *,
+    const struct cb_chrony_source *, int64_t drift_ppb);
+
+/*
+ * status.c: the two tables.  PURE.
+ */
+enum cb_disruption {
+	CB_DISRUPTION_RELIABLE,
+	CB_DISRUPTION_UNKNOWN,
+	CB_DISRUPTION_DISRUPTED
+};
+
+/* What chronyd says of itself; cooked_ns is its clock now. */
+enum cb_input cb_status_input(const struct cb_chrony_tracking *,
+    int64_t cooked_ns);
+clockbound_clock_status cb_status_next(clockbound_clock_status,
+    enum cb_input, enum cb_disruption);
+
+/*
+ * publish.c: what a reader has to know, and the segment's body.  PURE.
+ */
+struct cb_bound {
+	int64_t as_of;		/* CLOCK_MONOTONIC_COARSE */
+	int64_t bound_ns;	/* |CLOCK_REALTIME - true time|, from as_of */
+	int64_t drift_ppb;	/* on until the next; it grows by this */
+};
+
+/* False when there is no interval, or none that the format can state. */
+bool cb_publish_bound(const struct cb_estimate *, const struct cb_sample *,
+    int64_t tick_ns, struct cb_bound *);
+void cb_publish_v2(const struct cb_bound *, clockbound_clock_status,
+    struct cb_shm_v2 *);
+
+struct cb_daemon;
+
+/*
+ * One row a source.  sample() fills daemon->sample; bound() makes of it what
+ * to publish in daemon->bound, and of what it saw daemon->events.  It returns
+ * false while there is nothing that true time is known to be in.
+ */
+struct cb_source {
+	const char *name;
+	void (*sample)(struct cb_daemon *);
+	bool (*bound)(struct cb_daemon *);
+};
+
+const struct cb_source *cb_source_find(const char *name);
+void cb_source_close(struct cb_daemon *);
+
+/*
+ * The whole daemon.
+ */
+struct cb_options {
+	const char *run_dir;
+	const char *chrony_socket;
+	const char *vmclock;
+	int64_t interval_ns;
+	int64_t max_drift_ppb;
+	bool disruption_support;
+	bool json;
+};
+
+struct cb_daemon {
+	struct cb_options options;
+	const struct cb_source *source;
+	struct cb_chrony chrony;
+	/* source.c: which of chronyd's sources to ask for next. */
+	bool sweep;		/* all of them */
+	int64_t selected;	/* its index, -1: none */
+	uint32_t n_sources;
+	uint32_t next;
+	char trouble[256];	/* why the last MISSING sample is */
+
+	struct cb_sample sample;
+	struct cb_estimate estimate;
+	unsigned events;	/* the CB_EVENTs of this tick */
+	struct cb_bound bound;
+	bool has_bound;
+	clockbound_clock_status status;
+	struct cb_shm_writer writer;
+
+	/* loop.c */
+	int64_t tick_ns;	/* of the clock of as_of */
+	bool heard;
+	int64_t last_heard;	/* as_of of the last sample not MISSING */
+	unsigned conditions;	/* that hold, and have been logged */
+};
+
+/* loop.c */
+void cb_loop_tick(struct cb_daemon *);
+void cb_loop_run(struct cb_daemon *);
+
+/* log.c: one event a line, on standard error. */
+void cb_log_open(bool json);
+void cb_log_info(const char *, ...) __attribute__((format(printf, 1, 2)));
+void cb_log_warn(const char *, ...) __attribute__((format(printf, 1, 2)));
+
+#endif

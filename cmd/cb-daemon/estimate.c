@@ -1,0 +1,438 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Measurements go in, the interval of true time comes out.  PURE: every clock
+ * reading is an argument.
+ *
+ * The frame is CLOCK_MONOTONIC_RAW, the one clock that nobody steers: an
+ * interval holds (true time - raw), and between measurements it widens on
+ * both sides by drift_ppb of the raw time that goes by.  That is all that is
+ * assumed of the oscillator.
+ *
+ * chronyd states a measurement in its cooked clock, which is CLOCK_REALTIME
+ * plus the correction it has yet to make, and runs at the raw clock's rate
+ * less its frequency, in the past too.  clockbound(7) has the derivation.
+ */
+#include <string.h>
+
+#include "cb-daemon.h"
+#include "ts.h"
+
+/* An exchange of packets has a length, in which the clocks run on. */
+#define EXCHANGE_NS	INT64_C(10000000)
+/* What a frequency above the stated drift is taken to vary by. */
+#define FAST_MARGIN_PPB	5000
+/* Contradictions in a row until a source's interval begins anew. */
+#define PATIENCE	3
+/* No slew is faster: 10 %, the kernel's limit. */
+#define MAX_SLEW_PPB	100000000
+
+void
+cb_estimate_init(struct cb_estimate *e, int64_t max_drift_ppb)
+{
+	memset(e, 0, sizeof(*e));
+	e->max_drift_ppb = e->drift_ppb = max_drift_ppb;
+}
+
+struct cb_interval
+cb_estimate_at(const struct cb_interval *i, int64_t raw, int64_t drift_ppb)
+{
+	int64_t grown = cb_ts_drift(cb_ts_max(raw - i->raw, 0), drift_ppb);
+
+	return (struct cb_interval){ i->lo - grown, i->hi + grown, raw };
+}
+
+/*
+ * Where the cooked clock was between the two instants, as its distance from
+ * the raw clock.  chronyd told its correction at some moment in between; the
+ * hull holds what CLOCK_REALTIME did meanwhile.
+ */
+static struct cb_interval
+cooked_range(const struct cb_sample *s)
+{
+	const struct cb_instant *a = &s->before, *b = &s->after;
+	const struct cb_chrony_tracking *t = &s->tracking;
+	int64_t slack = t->correction_ns.err +
+	    cb_ts_drift(b->raw_hi - a->raw_lo,
+	    cb_ts_abs(t->freq_ppb.v) + t->freq_ppb.err);
+
+	return (struct cb_interval){
+		cb_ts_min(a->real - a->raw_hi, b->real - b->raw_hi) +
+		    t->correction_ns.v - slack,
+		cb_ts_max(a->real - a->raw_lo, b->real - b->raw_lo) +
+		    t->correction_ns.v + slack,
+		b->raw_hi
+	};
+}
+
+struct cb_interval
+cb_estimate_cooked_at(const struct cb_estimate *e, int64_t raw)
+{
+	int64_t elapsed = cb_ts_max(raw - e->cooked.raw, 0);
+	int64_t moved = cb_ts_drift(elapsed, cb_ts_abs(e->freq_ppb));
+	int64_t slack = cb_ts_drift(elapsed, e->freq_err_ppb) + 1;
+
+	if (e->freq_ppb > 0)
+		moved = -moved;
+	return (struct cb_interval){
+		e->cooked.lo + moved - slack, e->cooked.hi + moved + slack, raw
+	};
+}
+
+/*
+ * The most raw time that can have gone by since the measurement.  An NTP
+ * source's age is told as the difference of two times of the cooked clock,
+ * both cut to whole seconds; a refclock's as a difference cut to whole
+ * seconds.
+ */
+static int64_t
+highest_age(const struct cb_sample *s, const struct cb_chrony_source *m,
+    const struct cb_interval *cooked)
+{
+	int64_t age = (int64_t)m->since_sample_s * CB_NS_PER_S;
+
+	if (m->mode == CB_CHRONY_REFCLOCK)
+		age += CB_NS_PER_S + s->after.raw_hi - s->before.raw_lo;
+	else
+		age += s->after.raw_hi + cooked->hi - CB_NS_PER_S *
+		    cb_ts_floor_s(s->before.raw_lo + cooked->lo);
+	/* From seconds of the cooked clock to those of the raw one. */
+	return age + cb_ts_drift(age, 2 * (cb_ts_abs(s->tracking.freq_ppb.v) +
+	    s->tracking.freq_ppb.err));
+}
+
+/*
+ * How long an exchange may have taken, about: a peer's lasts up to a poll.
+ */
+static int64_t
+exchange_length(const struct cb_chrony_source *m)
+{
+	int64_t shift = cb_ts_min(m->poll + 1, 30);
+
+	if (m->mode != CB_CHRONY_PEER)
+		return EXCHANGE_NS;
+	return cb_ts_max(EXCHANGE_NS, shift < 0 ? CB_NS_PER_S >> -shift :
+	    CB_NS_PER_S << shift);
+}
+
+/*
+ * At the measurement the cooked clock was meas +/- err ahead of true time:
+ *
+ *	true - raw = cooked - raw - meas, then
+ *	           = (cooked - raw, now) + freq * age - meas
+ *
+ * and since then the raw clock has drifted by drift * age at most.  The age
+ * is known to a second or so, and the highest one is right for both terms: an
+ * age that is too high by x moves the middle by freq * x and widens by
+ * drift * x, and |freq| <= drift.
+ */
+struct cb_interval
+cb_estimate_convert(const struct cb_sample *s,
+    const struct cb_chrony_source *m, int64_t drift_ppb)
+{
+	const struct cb_chrony_value *f = &s->tracking.freq_ppb;
+	struct cb_interval cooked = cooked_range(s);
+	int64_t age = highest_age(s, m, &cooked);
+	int64_t speed = cb_ts_abs(f->v) + f->err;
+	int64_t back = cb_ts_drift(age, cb_ts_abs(f->v));
+	int64_t half;
+
+	if (f->v < 0)
+		back = -back;
+	half = m->meas_err_ns + m->meas_err_ns / 1000 + 1 + m->meas_ns.err +
+	    cb_ts_drift(age, drift_ppb) + cb_ts_drift(age, f->err) + 1 +
+	    cb_ts_drift(exchange_length(m), drift_ppb + speed);
+	return (struct cb_interval){
+		cooked.lo + back - m->meas_ns.v - half,
+		cooked.hi + back - m->meas_ns.v + half,
+		s->after.raw_lo
+	};
+}
+
+static struct cb_known *
+find_known(struct cb_estimate *e, const struct cb_chrony_source *m)
+{
+	for (size_t i = 0; i < e->n_known; i++)
+		if (e->known[i].mode == m->mode && memcmp(e->known[i].address,
+		    m->address, sizeof(m->address)) == 0)
+			return &e->known[i];
+	return NULL;
+}
+
+/* A place for a new source: a free one, or of the one not seen for longest. */
+static struct cb_known *
+add_known(struct cb_estimate *e, const struct cb_chrony_source *m)
+{
+	struct cb_known *k = &e->known[0];
+
+	if (e->n_known < CB_MAX_SOURCES)
+		k = &e->known[e->n_known++];
+	else
+		for (size_t i = 1; i < e->n_known; i++)
+			if (e->known[i].seen_raw < k->seen_raw)
+				k = &e->known[i];
+	*k = (struct cb_known){ .mode = m->mode };
+	memcpy(k->address, m->address, sizeof(k->address));
+	return k;
+}
+
+bool
+cb_estimate_is_new(const struct cb_estimate *e,
+    const struct cb_chrony_source *m)
+{
+	const struct cb_known *k =
+	    find_known((struct cb_estimate *)(uintptr_t)e, m);
+
+	return m->since_sample_s != CB_CHRONY_NO_SAMPLE &&
+	    m->state != CB_CHRONY_FALSETICKER &&
+	    (k == NULL || !k->has_meas || k->orig_meas != m->orig_meas);
+}
+
+/*
+ * What a source has newly proved is cut with what it had.  Where they exclude
+ * each other, one of our assumptions is broken and nobody can say which side
+ * is wrong, so both are kept; where that goes on, the newest is.
+ */
+static unsigned
+learn(struct cb_known *k, const struct cb_interval *new, int64_t drift_ppb)
+{
+	struct cb_interval old;
+
+	if (!k->has_interval) {
+		k->has_interval = true;
+		k->interval = *new;
+		return 0;
+	}
+	old = cb_estimate_at(&k->interval, new->raw, drift_ppb);
+	k->interval = *new;
+	if (old.lo <= new->hi && new->lo <= old.hi) {
+		k->interval.lo = cb_ts_max(old.lo, new->lo);
+		k->interval.hi = cb_ts_min(old.hi, new->hi);
+		k->contradictions = 0;
+		return 0;
+	}
+	if (++k->contradictions % PATIENCE == 0)
+		return CB_EVENT_RESTART;
+	k->interval.lo = cb_ts_min(old.lo, new->lo);
+	k->interval.hi = cb_ts_max(old.hi, new->hi);
+	return 0;
+}
+
+static bool
+is_followed(const struct cb_known *k)
+{
+	return k->state == CB_CHRONY_SELECTED ||
+	    k->state == CB_CHRONY_COMBINED;
+}
+
+static unsigned
+take_source(struct cb_estimate *e, const struct cb_sample *s,
+    const struct cb_chrony_source *m)
+{
+	bool is_new = cb_estimate_is_new(e, m);
+	struct cb_known *k = find_known(e, m);
+	struct cb_interval new;
+
+	if (k == NULL)
+		k = add_known(e, m);
+	k->state = m->state;
+	k->seen_raw = s->after.raw_lo;
+	if (is_followed(k))
+		k->was_followed = true;
+	if (k->state == CB_CHRONY_FALSETICKER) {
+		k->has_interval = k->was_followed = false;
+		k->contradictions = 0;
+	}
+	if (!is_new)
+		return 0;
+	k->has_meas = true;
+	k->orig_meas = m->orig_meas;
+	new = cb_estimate_convert(s, m, e->drift_ppb);
+	return learn(k, &new, e->drift_ppb);
+}
+
+/* Sources that chronyd no longer has: what they proved is still true. */
+static void
+retire_unseen(struct cb_estimate *e, int64_t raw)
+{
+	for (size_t i = 0; i < e->n_known; i++)
+		if (e->known[i].seen_raw != raw)
+			e->known[i].state = CB_CHRONY_NOT_SELECTABLE;
+}
+
+/*
+ * A frequency beyond the stated drift shows that the statement is wrong.
+ * Intervals that are kept grow by the higher of the two rates until now.
+ */
+static void
+set_drift(struct cb_estimate *e, const struct cb_chrony_tracking *t,
+    int64_t raw)
+{
+	int64_t speed = cb_ts_abs(t->freq_ppb.v) + t->freq_ppb.err;
+	int64_t drift = speed <= e->max_drift_ppb ? e->max_drift_ppb :
+	    speed + FAST_MARGIN_PPB;
+	int64_t higher = cb_ts_max(drift, e->drift_ppb);
+
+	e->freq_ppb = t->freq_ppb.v;
+	e->freq_err_ppb = t->freq_ppb.err;
+	if (drift == e->drift_ppb)
+		return;
+	for (size_t i = 0; i < e->n_known; i++)
+		e->known[i].interval = cb_estimate_at(&e->known[i].interval,
+		    raw, higher);
+	e->drift_ppb = drift;
+}
+
+/* How fast CLOCK_REALTIME moved against the cooked clock from a to b. */
+static int64_t
+slew_rate(const struct cb_estimate *e, const struct cb_instant *a,
+    const struct cb_instant *b)
+{
+	int64_t elapsed = b->raw_lo - a->raw_hi;
+	int64_t spread = b->raw_hi - b->raw_lo + a->raw_hi - a->raw_lo;
+	int64_t moved = b->real - a->real - (b->raw_lo - a->raw_lo);
+	int64_t cooked = cb_ts_drift(elapsed, cb_ts_abs(e->freq_ppb));
+
+	moved = cb_ts_abs(e->freq_ppb > 0 ? moved + cooked : moved - cooked) +
+	    spread + cb_ts_drift(elapsed, e->freq_err_ppb) + 1;
+	/* Faster than any slew is a step, which says nothing of the rate. */
+	if (moved >= elapsed / 10 || moved > INT64_MAX / CB_NS_PER_S)
+		return MAX_SLEW_PPB;
+	return (moved * CB_NS_PER_S + elapsed - 1) / elapsed;
+}
+
+/*
+ * How fast chronyd is slewing.  A slew begins with an update of chronyd's.
+ * Without one since the last tick, all the time from then to now has seen the
+ * slew.  With one, and when chronyd has just fallen silent, only the time
+ * between the two readings of this tick is sure to have; or the slew has only
+ * just begun, and is planned to last a second at least.
+ */
+static void
+watch_slew(struct cb_estimate *e, const struct cb_sample *s)
+{
+	bool missing = s->input == CB_INPUT_MISSING;
+	bool updated = !missing && s->tracking.ref_time_ns != e->ref_time_ns;
+
+	e->slew_ppb = 0;
+	if (e->has_last)
+		e->slew_ppb = slew_rate(e, &e->last, &s->after);
+	if (!e->has_last || updated || (missing && !e->was_missing))
+		e->slew_ppb = cb_ts_max(e->slew_ppb,
+		    slew_rate(e, &s->before, &s->after));
+	if (updated) {
+		e->slew_ppb = cb_ts_max(e->slew_ppb,
+		    cb_ts_min(e->correction_ns, MAX_SLEW_PPB));
+		e->ref_time_ns = s->tracking.ref_time_ns;
+	}
+	e->was_missing = missing;
+	e->has_last = true;
+	e->last = s->after;
+}
+
+static void
+stretch(struct cb_interval *hull, const struct cb_interval *i)
+{
+	hull->lo = cb_ts_min(hull->lo, i->lo);
+	hull->hi = cb_ts_max(hull->hi, i->hi);
+}
+
+/*
+ * Sources that cannot all be right: the hull of the largest group that has a
+ * moment in common with the selected one (of each, where two are as large),
+ * or of all where none is selected.
+ */
+static struct cb_interval
+hull_of_group(const struct cb_interval *i, size_t n,
+    const struct cb_interval *selected)
+{
+	struct cb_interval hull = selected != NULL ? *selected : i[0];
+	size_t count, most = 0;
+
+	if (selected == NULL) {
+		for (size_t k = 1; k < n; k++)
+			stretch(&hull, &i[k]);
+		return hull;
+	}
+	/* A largest group has in common the moment where one of it begins. */
+	for (size_t p = 0; p < n; p++) {
+		int64_t at = i[p].lo;
+
+		if (at < selected->lo || at > selected->hi)
+			continue;
+		count = 0;
+		for (size_t k = 0; k < n; k++)
+			count += i[k].lo <= at && at <= i[k].hi;
+		if (count < most)
+			continue;
+		if (count > most)
+			hull = *selected;
+		most = count;
+		for (size_t k = 0; k < n; k++)
+			if (i[k].lo <= at && at <= i[k].hi)
+				stretch(&hull, &i[k]);
+	}
+	return hull;
+}
+
+/*
+ * The sources that chronyd follows; while none of these has an interval, those
+ * that it did follow: what they proved is still true.  One that it has never
+ * trusted, or trusts no more, has no part in this.
+ */
+static unsigned
+combine(struct cb_estimate *e, int64_t raw)
+{
+	struct cb_interval i[CB_MAX_SOURCES], *selected = NULL;
+	struct cb_interval all = { INT64_MIN, INT64_MAX, raw };
+	bool followed = false;
+	size_t n = 0;
+
+	for (size_t k = 0; k < e->n_known; k++)
+		followed |= e->known[k].has_interval &&
+		    is_followed(&e->known[k]);
+	for (size_t k = 0; k < e->n_known; k++) {
+		const struct cb_known *known = &e->known[k];
+
+		if (!known->has_interval || !(followed ? is_followed(known) :
+		    known->was_followed))
+			continue;
+		if (known->state == CB_CHRONY_SELECTED)
+			selected = &i[n];
+		i[n] = cb_estimate_at(&known->interval, raw, e->drift_ppb);
+		all.lo = cb_ts_max(all.lo, i[n].lo);
+		all.hi = cb_ts_min(all.hi, i[n].hi);
+		n++;
+	}
+	e->has_interval = n > 0;
+	if (n == 0)
+		return 0;
+	e->interval = all.lo <= all.hi ? all : hull_of_group(i, n, selected);
+	return all.lo <= all.hi ? 0 : CB_EVENT_DISAGREE;
+}
+
+unsigned
+cb_estimate_update(struct cb_estimate *e, const struct cb_sample *s)
+{
+	const struct cb_chrony_tracking *t = &s->tracking;
+	int64_t raw = s->after.raw_lo;
+	unsigned events = 0;
+
+	if (s->input != CB_INPUT_MISSING) {
+		set_drift(e, t, raw);
+		e->has_cooked = true;
+		e->cooked = cooked_range(s);
+		e->correction_ns = cb_ts_abs(t->correction_ns.v) +
+		    t->correction_ns.err;
+		for (size_t i = 0; i < s->n_sources; i++)
+			events |= take_source(e, s, &s->sources[i]);
+		if (s->complete)
+			retire_unseen(e, raw);
+	}
+	watch_slew(e, s);
+	for (size_t i = 0; i < e->n_known; i++)
+		if (e->known[i].contradictions > 0)
+			events |= CB_EVENT_CONTRADICTION;
+	if (e->drift_ppb != e->max_drift_ppb)
+		events |= CB_EVENT_FAST;
+	return events | combine(e, raw);
+}

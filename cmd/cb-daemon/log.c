@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * One event a line, on standard error: text, or JSON objects.
+ */
+#include <stdarg.h>
+#include <stdio.h>
+#include <time.h>
+
+#include "cb-daemon.h"
+
+static bool json;
+
+void
+cb_log_open(bool as_json)
+{
+	json = as_json;
+	setvbuf(stderr, NULL, _IOLBF, 0);
+}
+
+static void
+print_json(const char *level, const char *text)
+{
+	struct timespec ts;
+	struct tm tm;
+	char date[32];
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	gmtime_r(&ts.tv_sec, &tm);
+	strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%S", &tm);
+	fprintf(stderr, "{\"time\":\"%s.%06ldZ\",\"level\":\"%s\","
+	    "\"message\":\"", date, ts.tv_nsec / 1000, level);
+	for (const char *p = text; *p != '\0'; p++) {
+		unsigned char c = (unsigned char)*p;
+
+		/* Bytes of a path need not be UTF-8. */
+		if (c == '"' || c == '\\')
+			fprintf(stderr, "\\%c", c);
+		else if (c < ' ' || c > '~')
+			fprintf(stderr, "\\u%04x", c);
+		else
+			putc(c, stderr);
+	}
+	fputs("\"}\n", stderr);
+}
+
+static void __attribute__((format(printf, 2, 0)))
+print_line(const char *level, const char *format, va_list ap)
+{
+	char text[512];
+
+	vsnprintf(text, sizeof(text), format, ap);
+	if (json)
+		print_json(level, text);
+	else
+		fprintf(stderr, "cb-daemon: %s\n", text);
+}
+
+void
+cb_log_info(const char *format, ...)
+{
+	va_list ap;
+
+	va_start(ap, format);
+	print_line("info", format, ap);
+	va_end(ap);
+}
+
+void
+cb_log_warn(const char *format, ...)
+{
+	va_list ap;
+
+	va_start(ap, format);
+	print_line("warning", format, ap);
+	va_end(ap);
+}

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Interval and instant go in, what a reader has to know comes out.  PURE.
+ */
+#include "cb-daemon.h"
+#include "ts.h"
+
+/* chronyd ends a slew by a timer, which may be this late. */
+#define SLEW_TIMER_NS	INT64_C(10000000)
+/* A guest's coarse clock stands still while its timekeeping CPU is stopped. */
+#define COARSE_TICKS	6
+
+/*
+ * A reader takes CLOCK_REALTIME for the middle, which chronyd goes on steering
+ * towards the cooked clock until we publish again.  So the bound is the
+ * largest distance of either, and of all between them, from either end of the
+ * interval; and it owes readers what they cannot know: that their elapsed time
+ * is steered too, that it is coarse, that a slew may overshoot.
+ */
+bool
+cb_publish_bound(const struct cb_estimate *e, const struct cb_sample *s,
+    int64_t tick_ns, struct cb_bound *b)
+{
+	const struct cb_instant *now = &s->after;
+	struct cb_interval truth, cooked;
+	int64_t lo, hi, bound, drift;
+
+	if (!e->has_interval)
+		return false;
+	truth = cb_estimate_at(&e->interval, now->raw_hi, e->drift_ppb);
+	cooked = cb_estimate_cooked_at(e, now->raw_hi);
+	lo = cb_ts_min(now->real - now->raw_hi, cooked.lo);
+	hi = cb_ts_max(now->real - now->raw_lo, cooked.hi);
+	bound = cb_ts_max(truth.hi - lo, hi - truth.lo);
+
+	drift = e->drift_ppb + cb_ts_abs(e->freq_ppb) + e->freq_err_ppb;
+	/*
+	 * A chronyd that died in the middle of a slew will not end it; and the
+	 * clock by which readers tell the elapsed time is slewed as much.
+	 */
+	if (s->input == CB_INPUT_MISSING)
+		drift = (drift + e->slew_ppb) * CB_NS_PER_S /
+		    (CB_NS_PER_S - e->slew_ppb) + 1;
+	/* 1 ns: a reader of ClockBound 2.x cuts its growth off. */
+	bound += cb_ts_drift(e->correction_ns, drift) +
+	    cb_ts_drift(SLEW_TIMER_NS, e->slew_ppb) +
+	    cb_ts_drift(COARSE_TICKS * tick_ns, drift) + 1;
+	if (bound > CB_SHM_UNKNOWN_BOUND_NS || drift >= CB_SHM_DRIFT_LIMIT_PPB)
+		return false;
+	*b = (struct cb_bound){ s->before.as_of, bound, drift };
+	return true;
+}
+
+void
+cb_publish_v2(const struct cb_bound *b, clockbound_clock_status status,
+    struct cb_shm_v2 *v2)
+{
+	*v2 = (struct cb_shm_v2){
+		.as_of_s = b->as_of / CB_NS_PER_S,
+		.as_of_ns = b->as_of % CB_NS_PER_S,
+		.void_after_s = b->as_of / CB_NS_PER_S + CB_SHM_VOID_AFTER_S,
+		.bound_ns = b->bound_ns,
+		.max_drift_ppb = (uint32_t)b->drift_ppb,
+		.clock_status = (int32_t)status
+	};
+}

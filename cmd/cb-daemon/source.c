@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Where the bound comes from, one row a source: asks it between two readings
+ * of the clocks and fills daemon->sample.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cb-daemon.h"
+#include "ts.h"
+
+/* The longest wait for a reply; at most half the interval. */
+#define REPLY_NS	INT64_C(50000000)
+/* Times to start over when chronyd updates between its replies. */
+#define TRIES		3
+
+static bool
+missing(struct cb_daemon *d, const char *why)
+{
+	d->sample.input = CB_INPUT_MISSING;
+	snprintf(d->trouble, sizeof(d->trouble), "%s: %s",
+	    d->options.chrony_socket, why);
+	return false;
+}
+
+static bool
+open_chrony(struct cb_daemon *d)
+{
+	const char *what;
+	char why[128];
+
+	if (d->chrony.fd != -1)
+		return true;
+	d->sweep = true;
+	if (cb_chrony_open(&d->chrony, d->options.chrony_socket, &what))
+		return true;
+	snprintf(why, sizeof(why), "cannot %s: %s%s", what, strerror(errno),
+	    errno == EACCES ? " (root and chronyd's own user may)" : "");
+	return missing(d, why);
+}
+
+/*
+ * One question.  A chronyd that was restarted refuses our old connection:
+ * connect again, within the same tick.  Whatever else goes wrong, the socket
+ * is made anew for the next question; its name may have been removed.
+ */
+static bool
+ask(struct cb_daemon *d, enum cb_chrony_command command, uint32_t index,
+    uint8_t *reply, uint16_t *status)
+{
+	int64_t timeout = cb_ts_min(REPLY_NS, d->options.interval_ns / 2);
+	bool connected = d->chrony.fd != -1;
+
+	for (;;) {
+		if (!open_chrony(d))
+			return false;
+		if (cb_chrony_ask(&d->chrony, command, index, timeout, reply,
+		    status))
+			return true;
+		cb_chrony_close(&d->chrony);
+		if (!connected || errno != ECONNREFUSED)
+			break;
+		connected = false;
+	}
+	return missing(d, errno == ETIMEDOUT ? "no answer in time" :
+	    errno == EBADMSG ? "not an answer of chrony 4.0 or later" :
+	    strerror(errno));
+}
+
+/* As ask(), where a refusal is not an answer either. */
+static bool
+ask_firmly(struct cb_daemon *d, enum cb_chrony_command command,
+    uint32_t index, uint8_t *reply)
+{
+	char why[64];
+	uint16_t status;
+
+	if (!ask(d, command, index, reply, &status))
+		return false;
+	if (status == 0)
+		return true;
+	snprintf(why, sizeof(why), "refused command %d with status %u",
+	    (int)command, status);
+	return missing(d, why);
+}
+
+static bool
+ask_tracking(struct cb_daemon *d, struct cb_chrony_tracking *t)
+{
+	uint8_t reply[CB_CHRONY_MAX_LEN];
+
+	return ask_firmly(d, CB_CHRONY_TRACKING, 0, reply) &&
+	    (cb_chrony_decode_tracking(reply, t) ||
+	    missing(d, "tracking report out of range"));
+}
+
+/* Add a source's report to the sample.  *exists is false when there is none. */
+static bool
+ask_source(struct cb_daemon *d, uint32_t index, bool *exists)
+{
+	struct cb_sample *s = &d->sample;
+	uint8_t reply[CB_CHRONY_MAX_LEN];
+	uint16_t status;
+
+	if (!ask(d, CB_CHRONY_SOURCE_DATA, index, reply, &status))
+		return false;
+	*exists = status == 0;
+	if (status == CB_CHRONY_STATUS_NO_SOURCE)
+		return true;
+	if (status != 0)
+		return missing(d, "refused a source report");
+	if (!cb_chrony_decode_source(reply, &s->sources[s->n_sources]))
+		return missing(d, "source report out of range");
+	if (s->sources[s->n_sources].state == CB_CHRONY_SELECTED)
+		d->selected = index;
+	s->n_sources++;
+	return true;
+}
+
+/* All that chronyd has: at the start, and when they have changed. */
+static bool
+ask_all(struct cb_daemon *d)
+{
+	struct cb_sample *s = &d->sample;
+	uint8_t reply[CB_CHRONY_MAX_LEN];
+	bool exists = true;
+
+	s->n_sources = 0;
+	d->selected = -1;
+	if (!ask_firmly(d, CB_CHRONY_N_SOURCES, 0, reply))
+		return false;
+	d->n_sources = cb_chrony_decode_n_sources(reply);
+	s->complete = d->n_sources <= CB_MAX_SOURCES;
+	for (uint32_t i = 0; i < d->n_sources && i < CB_MAX_SOURCES; i++) {
+		if (!ask_source(d, i, &exists))
+			return false;
+		s->complete = s->complete && exists;
+	}
+	d->sweep = false;
+	return true;
+}
+
+/*
+ * The selected source and one of the others in turn.  While none is selected
+ * the turn goes on to the place behind the last: new sources are found there.
+ */
+static bool
+ask_some(struct cb_daemon *d)
+{
+	int64_t selected = d->selected;
+	uint32_t places = d->n_sources + (selected == -1);
+	bool exists = true;
+
+	if (selected != -1) {
+		d->selected = -1;
+		if (!ask_source(d, (uint32_t)selected, &exists))
+			return false;
+		if (d->selected != selected)
+			return ask_all(d);
+		if (d->n_sources == 1)
+			return true;
+	}
+	if (++d->next == selected)
+		d->next++;
+	if (d->next >= places)
+		d->next = selected == 0;
+	if (!ask_source(d, d->next, &exists))
+		return false;
+	/* Sources come and go, and become selected. */
+	return d->selected == selected && exists ? true : ask_all(d);
+}
+
+static bool
+has_news(const struct cb_daemon *d)
+{
+	for (size_t i = 0; i < d->sample.n_sources; i++)
+		if (cb_estimate_is_new(&d->estimate, &d->sample.sources[i]))
+			return true;
+	return false;
+}
+
+/*
+ * Replies describe one instant only if nothing happened in between.  Each
+ * update of chronyd's changes ref_time: with a measurement in hand that will
+ * be used, tracking is asked for again.
+ */
+static bool
+ask_chrony(struct cb_daemon *d)
+{
+	struct cb_sample *s = &d->sample;
+	int64_t ref_time;
+
+	for (int i = 0; i < TRIES; i++) {
+		s->n_sources = 0;
+		s->complete = false;
+		cb_clocks_read(&s->before);
+		if (!ask_tracking(d, &s->tracking) ||
+		    !(d->sweep ? ask_all(d) : ask_some(d)))
+			return false;
+		ref_time = s->tracking.ref_time_ns;
+		if (!has_news(d))
+			return true;
+		if (!ask_tracking(d, &s->tracking))
+			return false;
+		if (s->tracking.ref_time_ns == ref_time)
+			return true;
+	}
+	/* Restless: what it says of itself holds, its measurements wait. */
+	d->sweep |= s->complete;
+	s->n_sources = 0;
+	s->complete = false;
+	return true;
+}
+
+static void
+finish_sample(struct cb_daemon *d, bool answered)
+{
+	struct cb_sample *s = &d->sample;
+
+	cb_clocks_read(&s->after);
+	if (!answered)
+		return;
+	s->input = cb_status_input(&s->tracking,
+	    s->after.real + s->tracking.correction_ns.v);
+	if (s->input == CB_INPUT_MISSING)
+		missing(d, "last update in the future");
+	else if (s->after.real < 0 || s->after.real / CB_NS_PER_S >
+	    CB_TS_MAX_S)
+		missing(d, "CLOCK_REALTIME out of range");
+}
+
+static void
+sample_chrony(struct cb_daemon *d)
+{
+	finish_sample(d, ask_chrony(d));
+}
+
+static bool
+bound_chrony(struct cb_daemon *d)
+{
+	d->events = cb_estimate_update(&d->estimate, &d->sample);
+	return cb_publish_bound(&d->estimate, &d->sample, d->tick_ns,
+	    &d->bound);
+}
+
+static void
+sample_tracking(struct cb_daemon *d)
+{
+	d->sample.n_sources = 0;
+	cb_clocks_read(&d->sample.before);
+	finish_sample(d, ask_tracking(d, &d->sample.tracking));
+}
+
+/* chronyd's own estimate, as it came last, growing from then on. */
+static bool
+bound_tracking(struct cb_daemon *d)
+{
+	if (d->sample.input != CB_INPUT_MISSING) {
+		d->bound = (struct cb_bound){ d->sample.before.as_of,
+		    d->sample.tracking.estimate_ns, d->options.max_drift_ppb };
+		d->has_bound = true;
+	}
+	return d->has_bound;
+}
+
+static const struct cb_source sources[] = {
+	{ "chrony", sample_chrony, bound_chrony },
+	{ "chrony-tracking", sample_tracking, bound_tracking }
+};
+
+const struct cb_source *
+cb_source_find(const char *name)
+{
+	for (size_t i = 0; i < sizeof(sources) / sizeof(sources[0]); i++)
+		if (strcmp(sources[i].name, name) == 0)
+			return &sources[i];
+	return NULL;
+}
+
+void
+cb_source_close(struct cb_daemon *d)
+{
+	cb_chrony_close(&d->chrony);
+}

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The shared-memory segment, byte for byte: clockbound-shm(5).  Native byte
+ * order, natural alignment, one writer, many readers (seqlock.h).
+ */
+#ifndef CB_SHM_H
+#define CB_SHM_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "clockbound.h"
+#include "seqlock.h"
+
+#define CB_SHM_DEFAULT_DIR	"/var/run/clockbound"
+#define CB_SHM_V2_NAME		"shm0"
+
+#define CB_SHM_MAGIC0	UINT32_C(0x414D5A4E)
+#define CB_SHM_MAGIC1	UINT32_C(0x43420200)
+
+/* How long a segment vouches for itself: void_after is this past as_of. */
+#define CB_SHM_VOID_AFTER_S	1000
+/* How long its status counts as written; then free running at most. */
+#define CB_SHM_FRESH_S		5
+/* A clock this little behind as_of is taken as equal to it. */
+#define CB_SHM_BLUR_NS		1000
+/* Published drift rates are below this. */
+#define CB_SHM_DRIFT_LIMIT_PPB	1000000000
+/* A year: what a reader who forgets the status gets when nothing is known. */
+#define CB_SHM_UNKNOWN_BOUND_NS	(INT64_C(365) * 86400 * 1000000000)
+
+struct cb_shm_header {
+	uint32_t magic[2];
+	uint32_t segsize;		/* bytes, this header included */
+	_Atomic uint16_t version;	/* 0: not laid out */
+	_Atomic uint16_t generation;	/* seqlock.h; 0: never written */
+};
+
+/* The body of version 2. */
+struct cb_shm_v2 {
+	int64_t as_of_s;	/* CLOCK_MONOTONIC_COARSE of this update */
+	int64_t as_of_ns;
+	int64_t void_after_s;	/* the same clock */
+	int64_t void_after_ns;
+	int64_t bound_ns;	/* half-width at as_of */
+	uint64_t disruption_marker;	/* the VMClock's, last handled */
+	uint32_t max_drift_ppb;	/* the half-width's growth from as_of on */
+	int32_t clock_status;	/* clockbound_clock_status */
+	uint8_t disruption_support;	/* 1: compare disruption_marker */
+	uint8_t zero[7];
+};
+
+#define CB_SHM_V2_WORDS	(sizeof(struct cb_shm_v2) / sizeof(uint32_t))
+
+struct cb_shm_segment {
+	struct cb_shm_header header;
+	_Atomic uint32_t body[CB_SHM_V2_WORDS];
+};
+
+#define CB_SHM_AT(type, field, offset) \
+	_Static_assert(offsetof(struct type, field) == (offset), #field)
+
+CB_SHM_AT(cb_shm_header, magic, 0);
+CB_SHM_AT(cb_shm_header, segsize, 8);
+CB_SHM_AT(cb_shm_header, version, 12);
+CB_SHM_AT(cb_shm_header, generation, 14);
+_Static_assert(sizeof(struct cb_shm_header) == 16, "header");
+CB_SHM_AT(cb_shm_v2, as_of_s, 16 - 16);
+CB_SHM_AT(cb_shm_v2, as_of_ns, 24 - 16);
+CB_SHM_AT(cb_shm_v2, void_after_s, 32 - 16);
+CB_SHM_AT(cb_shm_v2, void_after_ns, 40 - 16);
+CB_SHM_AT(cb_shm_v2, bound_ns, 48 - 16);
+CB_SHM_AT(cb_shm_v2, disruption_marker, 56 - 16);
+CB_SHM_AT(cb_shm_v2, max_drift_ppb, 64 - 16);
+CB_SHM_AT(cb_shm_v2, clock_status, 68 - 16);
+CB_SHM_AT(cb_shm_v2, disruption_support, 72 - 16);
+_Static_assert(sizeof(struct cb_shm_v2) == 80 - 16, "version 2");
+_Static_assert(sizeof(struct cb_shm_segment) == 80, "segment");
+
+/*
+ * shm_read.c
+ *
+ * A snapshot, checked and in nanoseconds, as the reader's arithmetic wants it.
+ */
+struct cb_shm_bound {
+	int64_t as_of_mono;
+	int64_t void_after_mono;
+	int64_t bound_ns;
+	uint64_t disruption_marker;
+	uint32_t max_drift_ppb;
+	clockbound_clock_status status;
+	bool disruption_support;
+};
+
+struct cb_shm_reader {
+	const struct cb_shm_segment *segment;	/* mapped, NULL: closed */
+	dev_t dev;
+	ino_t ino;
+	uint16_t generation;	/* of bound; 0: there is none yet */
+	clockbound_err_kind fault;	/* what is wrong with that snapshot */
+	struct cb_shm_bound bound;
+};
+
+/*
+ * Map the segment file at path.  On failure false, *err filled and the reader
+ * closed.  The body is not looked at before cb_shm_read().
+ */
+bool cb_shm_read_open(struct cb_shm_reader *, const char *path,
+    clockbound_err *err);
+void cb_shm_read_close(struct cb_shm_reader *);
+/* Is nothing written since reader->bound was taken? */
+static inline bool
+cb_shm_read_is_current(const struct cb_shm_reader *r)
+{
+	return cb_seqlock_is_current(&r->segment->header.generation,
+	    r->generation);
+}
+/* Bring reader->bound up to date; NONE when it may be used. */
+clockbound_err_kind cb_shm_read(struct cb_shm_reader *);
+/* The same, also where the generation is that of the last copy. */
+clockbound_err_kind cb_shm_read_anew(struct cb_shm_reader *);
+/* Does path name another file than the one that is mapped? */
+bool cb_shm_read_is_replaced(const struct cb_shm_reader *, const char *path);
+/* The checks on a body from outside, apart from where it came from. */
+clockbound_err_kind cb_shm_read_parse(const struct cb_shm_v2 *,
+    struct cb_shm_bound *);
+
+/*
+ * shm_write.c
+ *
+ * The one writer of a run directory.
+ */
+struct cb_shm_writer {
+	struct cb_shm_segment *segment;	/* mapped */
+	int dir_fd;
+	int lock_fd;
+};
+
+/*
+ * Lock the run directory, made if need be, and map its segment: the one that
+ * is there, when it can be used, with its generation going on; else a new
+ * one, whose status is unknown.  On failure false, with errno, and in *what
+ * static text that names the step; EEXIST when another writer has the lock,
+ * with its pid, where it can be told, in *holder.
+ */
+bool cb_shm_write_open(struct cb_shm_writer *, const char *dir,
+    const char **what, pid_t *holder);
+void cb_shm_write_close(struct cb_shm_writer *);
+void cb_shm_write(struct cb_shm_writer *, const struct cb_shm_v2 *);
+
+/*
+ * now.c
+ *
+ * The reader's arithmetic, apart from its clocks.  real and mono are
+ * CLOCK_REALTIME and then CLOCK_MONOTONIC_COARSE; the half-width is
+ * bound_ns + (mono - as_of) * max_drift_ppb, rounded up.
+ */
+clockbound_err_kind cb_now_at(const struct cb_shm_bound *,
+    const struct timespec *real, const struct timespec *mono,
+    clockbound_now_result *);
+
+#endif

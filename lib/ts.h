@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Time in int64 nanoseconds, and the one product that this project lives by:
+ * elapsed time times a rate.  Rates are parts per billion (ppb); results are
+ * rounded up, because a bound may only err upwards.
+ */
+#ifndef CB_TS_H
+#define CB_TS_H
+
+#include <stdint.h>
+#include <time.h>
+
+#define CB_NS_PER_S	INT64_C(1000000000)
+
+/*
+ * Seconds that a timespec from outside may hold.  The difference of two such
+ * times, in nanoseconds, fits an int64_t.
+ */
+#define CB_TS_MAX_S	INT64_C(4000000000)
+
+static inline int64_t
+cb_ts_ns(const struct timespec *ts)
+{
+	return (int64_t)ts->tv_sec * CB_NS_PER_S + ts->tv_nsec;
+}
+
+static inline int64_t
+cb_ts_min(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
+static inline int64_t
+cb_ts_max(int64_t a, int64_t b)
+{
+	return a > b ? a : b;
+}
+
+static inline int64_t
+cb_ts_abs(int64_t a)
+{
+	return a < 0 ? -a : a;
+}
+
+/* The whole seconds of ns, rounded down also where it is negative. */
+static inline int64_t
+cb_ts_floor_s(int64_t ns)
+{
+	return ns / CB_NS_PER_S - (ns % CB_NS_PER_S < 0);
+}
+
+/*
+ * elapsed_ns * ppb / 10^9, rounded up; both not negative, ppb at most 10^9.
+ * Seconds and the rest apart: no product leaves 64 bits.
+ */
+static inline int64_t
+cb_ts_drift(int64_t elapsed_ns, int64_t ppb)
+{
+	int64_t s = elapsed_ns / CB_NS_PER_S, ns = elapsed_ns % CB_NS_PER_S;
+
+	return s * ppb + (ns * ppb + CB_NS_PER_S - 1) / CB_NS_PER_S;
+}
+
+#endif

@@ -1,0 +1,123 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: ISC
+#
+# What is built, installed and documented.
+
+setup() {
+	cd "$BATS_TEST_DIRNAME/.."
+	DIR=$(mktemp -d)
+}
+
+teardown() {
+	rm -rf "$DIR"
+}
+
+# A copy of the tree as git would give it, to build in.
+copy_tree() {
+	git ls-files -co --exclude-standard -z | xargs -0 tar -cf - |
+	    tar -xf - -C "$DIR"
+}
+
+build_with() {
+	copy_tree
+	make -C "$DIR" all tests CC="$1" CFLAGS="-O2 -Werror" >/dev/null
+}
+
+@test "gcc builds everything without a warning" {
+	build_with gcc
+}
+
+@test "clang builds everything without a warning" {
+	build_with clang
+}
+
+@test "make clean leaves nothing that make has made" {
+	copy_tree
+	(cd "$DIR" && find . -type f | sort) >"$DIR.before"
+	make -C "$DIR" all tests >/dev/null
+	make -C "$DIR" clean >/dev/null
+	(cd "$DIR" && find . -type f | sort) >"$DIR.after"
+	run diff "$DIR.before" "$DIR.after"
+	rm -f "$DIR.before" "$DIR.after"
+	echo "$output"
+	[ "$status" -eq 0 ]
+}
+
+@test "make install puts all in its place, make uninstall takes it away" {
+	make install PREFIX=/usr DESTDIR="$DIR" >/dev/null
+	(cd "$DIR" && find . ! -type d | sort) >"$DIR/list"
+	diff "$DIR/list" - <<-EOF
+		./list
+		./usr/bin/cb-now
+		./usr/include/clockbound.h
+		./usr/lib/libclockbound.a
+		./usr/lib/libclockbound.so
+		./usr/lib/libclockbound.so.0
+		./usr/sbin/cb-daemon
+		./usr/share/man/man1/cb-now.1
+		./usr/share/man/man3/clockbound.3
+		./usr/share/man/man5/clockbound-shm.5
+		./usr/share/man/man7/clockbound.7
+		./usr/share/man/man8/cb-daemon.8
+	EOF
+	rm "$DIR/list"
+	make uninstall PREFIX=/usr DESTDIR="$DIR" >/dev/null
+	run find "$DIR" ! -type d
+	[ -z "$output" ]
+}
+
+@test "libclockbound exports the four functions and nothing else" {
+	run sh -c "nm -D --defined-only lib/libclockbound.so |
+	    awk '\$2 == \"T\" { print \$3 }' | sed 's/@.*//' | sort | xargs"
+	[ "$output" = "clockbound_close clockbound_now clockbound_open\
+ clockbound_vmclock_open" ]
+}
+
+@test "clockbound.h serves C and C++" {
+	for lang in c c++; do
+		printf '#include "clockbound.h"\nint main(void) %s\n' \
+		    '{ return clockbound_close(clockbound_open(0, 0)) != 0; }' |
+		    gcc -x $lang -Wall -Wextra -Werror -Ilib -o "$DIR/a.out" \
+		    - -x none lib/libclockbound.a
+		"$DIR/a.out"
+	done
+}
+
+@test "the manual's example compiles" {
+	sed -n '/^#include <err.h>/,/^\.Ed/p' man/clockbound.3 |
+	    sed -e '/^\.Ed/d' -e 's/\\e/\\/g' >"$DIR/example.c"
+	[ -s "$DIR/example.c" ]
+	gcc -Wall -Wextra -Werror -Ilib -o "$DIR/example" "$DIR/example.c" \
+	    lib/libclockbound.a
+}
+
+@test "the manual pages are clean" {
+	cd man # where they find each other
+	run mandoc -T lint -W style ./*.[1-8]
+	echo "$output"
+	[ "$status" -eq 0 ]
+	[ -z "$output" ]
+}
+
+# Options as a page's .It lines tell them, and as the program's usage does.
+options_of_page() {
+	sed -n 's/^\.It \(Fl .*\)/\1/p' "$1" | tr -d '\\' |
+	    grep -o 'Fl [[:alnum:]-]*' | sed 's/Fl /-/' | sort -u
+}
+
+options_of_usage() {
+	"$1" --help | sed -n '3,$p' |
+	    grep -oE '(^|[ ,])--?[[:alnum:]][[:alnum:]-]*' | tr -d ' ,' |
+	    sort -u
+}
+
+@test "every option is in its page, and every page's option is one" {
+	for p in cb-daemon.8 cb-now.1; do
+		diff <(options_of_page man/$p) \
+		    <(options_of_usage "cmd/${p%.*}/${p%.*}")
+	done
+}
+
+@test "the shell scripts are clean" {
+	shellcheck -x tests/tools/*.sh tests/bench/*.sh tests/*.bash .ci/run
+}

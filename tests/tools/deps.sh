@@ -1,0 +1,55 @@
+#!/bin/sh
+# SPDX-License-Identifier: ISC
+#
+# Install the packages that are missing for the purposes named.
+# usage: deps.sh build|demo|check|bench ...
+
+set -eu
+
+# A package, and a file or command that shows it is there.
+packages() {
+	case $1 in
+	build)	echo "gcc:gcc libc6-dev:/usr/include/stdio.h make:make" \
+		    "pkg-config:pkg-config libbsd-dev:/usr/include/bsd/bsd.h" ;;
+	demo)	echo "chrony:chronyd" ;;
+	check)	echo "bats:bats parallel:parallel mandoc:mandoc jq:jq" \
+		    "clang:clang shellcheck:shellcheck" ;;
+	bench)	echo "hyperfine:hyperfine" ;;
+	*)	echo "deps.sh: $1: expected build, demo, check or bench" >&2
+		exit 2 ;;
+	esac
+}
+
+is_there() {
+	case $1 in
+	/*)	test -e "$1" ;;
+	*)	command -v "$1" >/dev/null ;;
+	esac
+}
+
+# chronyd and its like are where a user's shell may not look.
+PATH=$PATH:/usr/sbin:/sbin
+missing=
+for purpose in "$@"; do
+	for pair in $(packages "$purpose"); do
+		is_there "${pair#*:}" || missing="$missing ${pair%%:*}"
+	done
+done
+[ -n "$missing" ] || exit 0
+
+as_root=
+if [ "$(id -u)" != 0 ]; then
+	as_root=sudo
+fi
+if ! command -v apt-get >/dev/null || ! command -v ${as_root:-env} >/dev/null
+then
+	echo "Please install what these packages of Debian's hold:$missing" >&2
+	exit 1
+fi
+echo "Installing:$missing"
+export DEBIAN_FRONTEND=noninteractive
+# An index that is too old, or none at all, is the usual cause of a failure.
+# shellcheck disable=SC2086 # words are meant to be split
+$as_root apt-get install -y -qq --no-install-recommends $missing >/dev/null ||
+    { $as_root apt-get update -qq &&
+    $as_root apt-get install -y -qq --no-install-recommends $missing; }

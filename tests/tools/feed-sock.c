@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Feed a chronyd's SOCK refclock with a true time of our own making, until
+ * killed.  At CLOCK_REALTIME t the offset of true time from it is
+ *
+ *	OFFSET_NS + PPM * (t - T0_NS) / 10^6
+ *
+ * usage: feed-sock PATH OFFSET_NS [PPM T0_NS]
+ */
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/un.h>
+
+#include <err.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define FEED_NS		20000000
+
+/* chrony's SOCK sample: refclock_sock.c of chrony documents this layout. */
+struct sock_sample {
+	struct timeval tv;
+	double offset;		/* true time - local time, s */
+	int pulse;
+	int leap;
+	int pad;
+	int magic;
+};
+
+#define SOCK_MAGIC	0x534f434b
+
+int
+main(int argc, char *argv[])
+{
+	struct sockaddr_un sun = { .sun_family = AF_UNIX };
+	struct timespec pause = { 0, FEED_NS };
+	int64_t offset, ppm = 0, t0 = 0;
+	int fd;
+
+	if (argc != 3 && argc != 5)
+		errx(2, "usage: feed-sock PATH OFFSET_NS [PPM T0_NS]");
+	if (strlen(argv[1]) >= sizeof(sun.sun_path))
+		errx(2, "%s: path too long", argv[1]);
+	strcpy(sun.sun_path, argv[1]);
+	offset = strtoll(argv[2], NULL, 10);
+	if (argc == 5) {
+		ppm = strtoll(argv[3], NULL, 10);
+		t0 = strtoll(argv[4], NULL, 10);
+	}
+	fd = socket(AF_UNIX, SOCK_DGRAM, 0);
+	if (fd == -1)
+		err(1, "socket");
+	/* chronyd may come later, and may go: its absence is no error. */
+	for (;;) {
+		struct sock_sample s = { .magic = SOCK_MAGIC };
+		int64_t t;
+
+		gettimeofday(&s.tv, NULL);
+		t = (int64_t)s.tv.tv_sec * 1000000000 +
+		    (int64_t)s.tv.tv_usec * 1000;
+		s.offset = (double)(offset + ppm * (t - t0) / 1000000) / 1e9;
+		sendto(fd, &s, sizeof(s), MSG_DONTWAIT,
+		    (struct sockaddr *)&sun, sizeof(sun));
+		nanosleep(&pause, NULL);
+	}
+}

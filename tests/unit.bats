@@ -1,0 +1,39 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: ISC
+#
+# The unit tests are programs: 0 passed, 1 failed, 77 skipped.
+
+unit() {
+	run "$BATS_TEST_DIRNAME/unit/$1" "${@:2}"
+	echo "$output"
+	[ "$status" -ne 77 ] || skip "$output"
+	[ "$status" -eq 0 ]
+}
+
+@test "chrony: requests and replies, byte for byte" {
+	unit chrony
+}
+
+@test "estimate: each widening is needed, and enough" {
+	unit estimate
+}
+
+@test "now: the reader's arithmetic at its edges" {
+	unit now
+}
+
+@test "seqlock: no torn copy is ever accepted" {
+	unit seqlock
+}
+
+@test "shm: layout, warm restart, and files that are not segments" {
+	unit shm
+}
+
+@test "status: both tables, row by row" {
+	unit status
+}
+
+@test "world: ten million trusted readings hold true time" {
+	unit world
+}

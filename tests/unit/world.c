@@ -1,0 +1,794 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The daemon in a model world, in virtual time, where true time is known.
+ *
+ * The world has an oscillator anywhere within the stated drift, a kernel
+ * clock, a chronyd that measures servers and slews, steps and corrects its
+ * frequency whenever it likes, also between two of our questions.  The tick,
+ * the source with the bytes of its protocol, the estimate, the status, the
+ * segment and the reader are the real ones: only clocks.c, chrony_socket.c
+ * and log.c are stood in for, by the functions at the end of this file.
+ *
+ * At every reading that is trusted, true time must be in the interval.  What
+ * CLOCK_REALTIME is made to do after the last write, which no version 2 reader
+ * can know, is counted apart.
+ *
+ * usage: world [SEED [READINGS]]
+ */
+#include <err.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cb-daemon.h"
+#include "ts.h"
+
+#define READINGS	INT64_C(10000000)
+#define US		INT64_C(1000)
+#define MS		INT64_C(1000000)
+#define S		INT64_C(1000000000)
+
+/* Nanoseconds with 32 binary places. */
+__extension__ typedef __int128 fix;
+
+#define FIX(ns)		((fix)(ns) * ((fix)1 << 32))
+#define EPOCH		(INT64_C(1800000000) * S)
+#define NEVER		INT64_MAX
+#define MAX_SERVERS	6
+#define COARSE_TICK	(4 * MS)
+#define COARSE_STALL	6
+
+/* All clocks at one moment.  Rates in ppb, kept until the next event. */
+struct clocks {
+	fix tau;	/* true time - EPOCH */
+	fix raw;
+	fix real;
+	fix mono;	/* steered as real is, but never stepped */
+	fix cooked;
+};
+
+/* One measurement, in what never changes afterwards. */
+struct meas {
+	bool has;
+	fix raw;	/* when */
+	fix server;	/* the server's time then */
+	int64_t err_ns;
+	uint32_t orig;
+};
+
+struct server {
+	enum cb_chrony_mode mode;
+	int state;
+	int poll;
+	bool interleaved;
+	int64_t lies_ns;	/* from when on */
+	int64_t delay_ns;	/* of a path, there and back */
+	int64_t jitter_ns;
+	int64_t err_ns;		/* root delay / 2 + root dispersion */
+	int asymmetry;		/* -1, 1: all of it; 0: any */
+	unsigned n_samples;
+	struct meas last;
+	struct meas held;	/* interleaved: comes with the next reply */
+	struct meas flying;	/* its reply comes at reply_ns */
+	int64_t poll_ns;	/* true times of events */
+	int64_t reply_ns;
+};
+
+static struct {
+	struct clocks at;	/* the last event */
+	int64_t now_ns;		/* true time - EPOCH */
+	int64_t drift_ppb, limit_ppb;
+	int64_t freq_ppb, real_ppb;
+	int64_t jump_ns, slew_end_ns, restart_ns, mute_until_ns;
+	int64_t coarse_ns;
+	fix ref_time;
+	int64_t update_interval_ns;
+	bool steers, old_refclock_age, dead, untold, synced, lies;
+	size_t n;
+	struct server servers[MAX_SERVERS];
+} w;
+
+static struct {
+	int64_t trusted, untrusted, untold, missed, ticks, worlds;
+	int64_t contradictions, fast, mute, steps, updates, restarts;
+	int64_t interleaved, peer, refclock, lies;
+	int64_t ratio[11];	/* of error to half-width, in tenths */
+	double worst;
+} count;
+
+static uint64_t state;
+
+static uint64_t
+next_random(void)
+{
+	uint64_t z = (state += UINT64_C(0x9e3779b97f4a7c15));
+
+	z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+	z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
+	return z ^ (z >> 31);
+}
+
+/* From lo to hi, both included. */
+static int64_t
+between(int64_t lo, int64_t hi)
+{
+	return lo + (int64_t)(next_random() % (uint64_t)(hi - lo + 1));
+}
+
+static bool
+one_in(int64_t n)
+{
+	return between(1, n) == 1;
+}
+
+static fix
+times(fix d, int64_t ppb)
+{
+	return d * ppb / S;
+}
+
+static int64_t
+to_ns(fix x)
+{
+	return (int64_t)(x >> 32);
+}
+
+static struct clocks
+clocks_at(int64_t ns)
+{
+	struct clocks c = w.at;
+	fix d = FIX(ns) - c.tau, raw = d + times(d, w.drift_ppb);
+	fix real = raw + times(raw, w.real_ppb);
+
+	c.tau += d;
+	c.raw += raw;
+	c.real += real;
+	c.mono += real;
+	c.cooked += raw - times(raw, w.freq_ppb);
+	return c;
+}
+
+/* Where the cooked clock, run backwards, was when the raw clock was there. */
+static fix
+cooked_then(fix raw)
+{
+	fix d = w.at.raw - raw;
+
+	return w.at.cooked - d + times(d, w.freq_ppb);
+}
+
+/*
+ * chronyd has made up its mind: another frequency, another idea of true time,
+ * and a slew or a step towards that.
+ */
+static void
+update(const struct server *s)
+{
+	fix d = w.at.raw - s->last.raw, corr;
+	int64_t error = s->last.err_ns / 2, last;
+
+	if (!one_in(4))
+		w.freq_ppb = w.drift_ppb + between(-1000, 1000);
+	else
+		w.freq_ppb = between(-w.limit_ppb, w.limit_ppb);
+	w.at.cooked = s->last.server + d - times(d, w.freq_ppb) +
+	    FIX(between(-error, error));
+	last = to_ns(w.ref_time);
+	w.ref_time = w.at.cooked - FIX(between(0, S));
+	w.update_interval_ns = w.synced ? llabs(to_ns(w.ref_time) - last) : 0;
+	w.synced = w.untold = true;
+	count.updates++;
+
+	corr = w.at.cooked - w.at.real;
+	w.slew_end_ns = NEVER;
+	w.real_ppb = -w.freq_ppb;
+	if (!w.steers) {
+		w.real_ppb = 0;
+	} else if (llabs(to_ns(corr)) > between(1, 1000) * MS) {
+		w.at.real = w.at.cooked;
+		count.steps++;
+	} else {
+		int64_t length = between(S, 4 * S), ns = to_ns(corr);
+
+		/* 8.3 % is as fast as chronyd slews. */
+		if (llabs(ns) > length / 12)
+			length = 12 * llabs(ns);
+		w.real_ppb += (int64_t)((fix)ns * S / length);
+		w.slew_end_ns = w.now_ns + length + between(0, 10 * MS);
+	}
+}
+
+static bool
+is_lying(const struct server *s)
+{
+	return s->lies_ns <= w.now_ns;
+}
+
+static void
+select_servers(void)
+{
+	size_t best = w.n;
+
+	for (size_t i = 0; i < w.n; i++)
+		if (w.servers[i].n_samples >= 3 && !is_lying(&w.servers[i]) &&
+		    (best == w.n || one_in(3)))
+			best = i;
+	for (size_t i = 0; i < w.n; i++) {
+		struct server *s = &w.servers[i];
+
+		if (best == w.n || s->n_samples < 3)
+			s->state = CB_CHRONY_NOT_SELECTABLE;
+		else if (is_lying(s))
+			s->state = CB_CHRONY_FALSETICKER;
+		else
+			s->state = i == best ? CB_CHRONY_SELECTED :
+			    (int)between(CB_CHRONY_JITTERY,
+			    CB_CHRONY_NOT_COMBINED);
+	}
+}
+
+/* A reply has come: its sample, or in interleaved mode the one before it. */
+static void
+take_reply(struct server *s)
+{
+	struct meas new = s->flying;
+
+	if (s->interleaved) {
+		new = s->held;
+		s->held = s->flying;
+	}
+	s->reply_ns = NEVER;
+	if (!new.has)
+		return;
+	new.orig = (uint32_t)next_random();
+	s->last = new;
+	s->n_samples++;
+	if (s->state != CB_CHRONY_SELECTED || is_lying(s) || one_in(16))
+		select_servers();
+	if (s->state == CB_CHRONY_SELECTED && !one_in(8))
+		update(s);
+}
+
+/*
+ * The packets of one exchange: T1 and T4 by the cooked clock, T2 and T3 by the
+ * server's, which is off by as much as it admits.
+ */
+static void
+ask_server(struct server *s)
+{
+	int64_t path = s->delay_ns + between(0, s->jitter_ns);
+	int64_t there = s->asymmetry < 0 ? 0 : s->asymmetry > 0 ? path :
+	    between(0, path);
+	int64_t poll = s->poll < 0 ? S >> -s->poll : S << s->poll;
+	int64_t stay = s->mode == CB_CHRONY_PEER ? between(0, poll) :
+	    between(0, 20 * MS - 1);
+	int64_t off = s->asymmetry == 0 ? between(-s->err_ns, s->err_ns) :
+	    s->asymmetry * s->err_ns;
+	fix raw4, delay;
+
+	s->poll_ns = w.now_ns + poll + between(0, poll / 8);
+	if (s->mode == CB_CHRONY_REFCLOCK) {
+		s->flying = (struct meas){ .has = true, .raw = w.at.raw,
+		    .server = w.at.tau + FIX(EPOCH + off),
+		    .err_ns = s->err_ns };
+		/* A sample is the middle of a window, told at its end. */
+		s->reply_ns = w.now_ns + between(0, poll / 2);
+		return;
+	}
+	/* One drift rate: an exchange is no longer than the rates last. */
+	s->reply_ns = w.now_ns + path + stay;
+	raw4 = clocks_at(s->reply_ns).raw;
+	s->flying = (struct meas){ .has = true };
+	s->flying.raw = (w.at.raw + raw4) / 2;
+	s->flying.server = w.at.tau + FIX(EPOCH + there + off + stay / 2 +
+	    (is_lying(s) ? between(5, 500) * MS : 0));
+	delay = raw4 - w.at.raw;
+	delay = delay - times(delay, w.freq_ppb) - FIX(stay);
+	s->flying.err_ns = cb_ts_max(to_ns(delay), 0) / 2 + 1 + s->err_ns;
+	/* The oscillator must not jump under it: not all of it was drawn. */
+	if (w.jump_ns <= s->reply_ns)
+		w.jump_ns = s->reply_ns + 1;
+}
+
+static void
+restart(void)
+{
+	w.restart_ns = w.now_ns + between(300, 3000) * S;
+	for (size_t i = 0; i < w.n; i++) {
+		w.servers[i].last.has = w.servers[i].held.has = false;
+		w.servers[i].n_samples = 0;
+		w.servers[i].reply_ns = NEVER;
+		w.servers[i].poll_ns = w.now_ns + between(0, 2 * S);
+	}
+	select_servers();
+	w.synced = false;
+	/* A slew that was under way is ended. */
+	w.slew_end_ns = NEVER;
+	if (w.steers)
+		w.real_ppb = -w.freq_ppb;
+	w.untold = true;
+	count.restarts++;
+}
+
+/* All that happens at this moment; nothing when chronyd is stopped. */
+static void
+happen(void)
+{
+	w.at = clocks_at(w.now_ns);
+	if (w.jump_ns <= w.now_ns) {
+		w.drift_ppb = one_in(3) ? w.limit_ppb *
+		    (one_in(2) ? 1 : -1) : between(-w.limit_ppb, w.limit_ppb);
+		w.jump_ns = w.now_ns + between(MS, 300 * S);
+	}
+	if (w.dead)
+		return;
+	if (w.restart_ns <= w.now_ns)
+		restart();
+	if (w.slew_end_ns <= w.now_ns) {
+		w.slew_end_ns = NEVER;
+		w.real_ppb = -w.freq_ppb;
+	}
+	for (size_t i = 0; i < w.n; i++) {
+		if (w.servers[i].reply_ns <= w.now_ns)
+			take_reply(&w.servers[i]);
+		if (w.servers[i].poll_ns <= w.now_ns)
+			ask_server(&w.servers[i]);
+	}
+}
+
+static int64_t
+next_event(void)
+{
+	int64_t ns = w.jump_ns;
+
+	if (w.dead)
+		return ns;
+	ns = cb_ts_min(ns, cb_ts_min(w.slew_end_ns, w.restart_ns));
+	for (size_t i = 0; i < w.n; i++)
+		ns = cb_ts_min(ns, cb_ts_min(w.servers[i].poll_ns,
+		    w.servers[i].reply_ns));
+	return ns;
+}
+
+static void
+pass_until(int64_t ns)
+{
+	int64_t event;
+
+	while ((event = next_event()) <= ns) {
+		w.now_ns = cb_ts_max(event, w.now_ns);
+		happen();
+	}
+	w.now_ns = cb_ts_max(ns, w.now_ns);
+}
+
+static void
+pass(int64_t ns)
+{
+	pass_until(w.now_ns + ns);
+}
+
+static void
+make_server(struct server *s)
+{
+	static const enum cb_chrony_mode modes[] = {
+		CB_CHRONY_CLIENT, CB_CHRONY_CLIENT, CB_CHRONY_CLIENT,
+		CB_CHRONY_PEER, CB_CHRONY_REFCLOCK
+	};
+
+	*s = (struct server){
+		.mode = modes[between(0, 4)],
+		.state = CB_CHRONY_NOT_SELECTABLE,
+		.poll = (int)between(-4, 8),
+		.interleaved = one_in(2),
+		.delay_ns = between(0, one_in(3) ? 200 * MS : 100 * US),
+		.jitter_ns = one_in(2) ? 0 : between(0, 20 * MS),
+		.err_ns = one_in(2) ? 0 : between(0, 5 * MS),
+		.asymmetry = (int)between(-1, 1),
+		.poll_ns = between(0, 2 * S),
+		.reply_ns = NEVER,
+		.lies_ns = NEVER
+	};
+	if (s->mode == CB_CHRONY_REFCLOCK)
+		s->interleaved = false;
+}
+
+static void
+make_world(struct cb_daemon *d)
+{
+	static const int64_t intervals[] = {
+		10 * MS, 100 * MS, 100 * MS, 100 * MS, S, 5 * S
+	};
+	int64_t limit = one_in(2) ? 50000 : between(1, 200) * 1000;
+
+	memset(&w, 0, sizeof(w));
+	w.limit_ppb = limit;
+	w.steers = !one_in(4);
+	w.old_refclock_age = one_in(2);
+	/* A guest's coarse clock may stand still for some of its ticks. */
+	w.coarse_ns = COARSE_TICK * between(1, COARSE_STALL);
+	w.at.raw = FIX(between(0, 1000000 * S));
+	w.at.real = FIX(EPOCH + (one_in(4) ? between(-100 * S, 100 * S) :
+	    between(-20 * MS, 20 * MS)));
+	w.at.cooked = w.at.real;
+	w.at.mono = FIX(between(0, 1000000 * S));
+	w.freq_ppb = between(-limit, limit);
+	w.drift_ppb = between(-limit, limit);
+	if (w.steers)
+		w.real_ppb = -w.freq_ppb;
+	w.jump_ns = between(MS, 300 * S);
+	w.restart_ns = between(100 * S, 3000 * S);
+	w.slew_end_ns = NEVER;
+	w.n = (size_t)between(1, MAX_SERVERS);
+	for (size_t i = 0; i < w.n; i++)
+		make_server(&w.servers[i]);
+	if (w.n >= 3 && one_in(2)) {
+		w.lies = true;
+		w.servers[w.n - 1].lies_ns = one_in(2) ? 0 :
+		    between(0, 1000 * S);
+		w.servers[w.n - 1].mode = CB_CHRONY_CLIENT;
+		count.lies++;
+	}
+	for (size_t i = 0; i < w.n; i++) {
+		count.interleaved += w.servers[i].interleaved;
+		count.peer += w.servers[i].mode == CB_CHRONY_PEER;
+		count.refclock += w.servers[i].mode == CB_CHRONY_REFCLOCK;
+	}
+	d->options.interval_ns = intervals[between(0, 5)];
+	/* The option may be wrong: then the frequency shows it. */
+	d->options.max_drift_ppb = limit;
+	count.worlds++;
+}
+
+static void
+check(const clockbound_now_result *now, int64_t truth, bool untold,
+    uint64_t seed)
+{
+	int64_t lo = cb_ts_ns(&now->earliest), hi = cb_ts_ns(&now->latest);
+	double ratio = (double)llabs(truth - (lo + (hi - lo) / 2)) /
+	    (double)((hi - lo) / 2);
+
+	if (untold) {
+		count.untold++;
+		return;
+	}
+	count.trusted++;
+	if (ratio > count.worst)
+		count.worst = ratio;
+	count.ratio[ratio >= 1 ? 10 : (int)(ratio * 10)]++;
+	if (lo <= truth && truth <= hi)
+		return;
+	if (count.missed++ < 5)
+		fprintf(stderr, "world: seed %" PRIu64 ": true time is %" PRId64
+		    " ns outside, half-width %" PRId64 " ns, %.3f s into the "
+		    "world\n", seed, truth < lo ? lo - truth : truth - hi,
+		    (hi - lo) / 2, (double)w.now_ns / 1e9);
+}
+
+static struct timespec
+to_timespec(fix x)
+{
+	int64_t ns = to_ns(x);
+
+	return (struct timespec){ (time_t)(ns / S), (long)(ns % S) };
+}
+
+static fix
+coarse(const struct clocks *c)
+{
+	int64_t ns = to_ns(c->mono);
+
+	return FIX(ns - ns % w.coarse_ns);
+}
+
+/* A reader, which may be stopped between its two clocks. */
+static void
+read_once(struct cb_shm_reader *r, uint64_t seed)
+{
+	clockbound_now_result now;
+	struct timespec real, mono;
+	struct clocks c;
+	int64_t truth;
+	bool untold;
+
+	if (cb_shm_read(r) != CLOCKBOUND_ERR_NONE)
+		errx(1, "seed %" PRIu64 ": malformed segment", seed);
+	c = clocks_at(w.now_ns);
+	untold = w.untold;
+	truth = EPOCH + w.now_ns;
+	real = to_timespec(c.real);
+	pass(one_in(1000) ? between(0, S) : between(20, 100));
+	c = clocks_at(w.now_ns);
+	mono = to_timespec(coarse(&c));
+	if (cb_now_at(&r->bound, &real, &mono, &now) != CLOCKBOUND_ERR_NONE)
+		errx(1, "seed %" PRIu64 ": causality breach", seed);
+	if (now.clock_status == CLOCKBOUND_STA_SYNCHRONIZED ||
+	    now.clock_status == CLOCKBOUND_STA_FREE_RUNNING)
+		check(&now, truth, untold, seed);
+	else
+		count.untrusted++;
+}
+
+/* chronyd is killed or stopped for a while; or only our questions are lost. */
+static void
+go_mute(void)
+{
+	w.mute_until_ns = w.now_ns + between(MS, 20 * S);
+	w.dead = one_in(2);
+	/* If it was slewing, nobody will end that in time. */
+	w.untold = true;
+	count.mute++;
+}
+
+static void
+live(uint64_t seed)
+{
+	static struct cb_shm_segment segment;
+	static struct cb_daemon d;
+	struct cb_shm_reader r = { .segment = &segment };
+	int64_t end;
+
+	state = seed;
+	memset(&segment, 0, sizeof(segment));
+	segment.header.version = 2;
+	d = (struct cb_daemon){ .chrony = { .fd = -1 }, .selected = -1,
+	    .tick_ns = COARSE_TICK };
+	make_world(&d);
+	d.source = cb_source_find("chrony");
+	d.options.chrony_socket = "chronyd";
+	d.writer.segment = &segment;
+	cb_estimate_init(&d.estimate, d.options.max_drift_ppb);
+	end = d.options.interval_ns * between(500, 20000);
+	while (w.now_ns < end) {
+		int64_t next = w.now_ns + d.options.interval_ns;
+
+		if (w.mute_until_ns <= w.now_ns) {
+			w.dead = false;
+			if (one_in(1000))
+				go_mute();
+		}
+		cb_loop_tick(&d);
+		count.ticks++;
+		if (one_in(500))
+			next += between(0, 3 * S);
+		for (int i = 0; i < 8; i++) {
+			pass(between(0, cb_ts_max(next - w.now_ns, 0) / 4));
+			read_once(&r, seed);
+		}
+		pass_until(next);
+	}
+}
+
+static void
+report(void)
+{
+	printf("worlds %" PRId64 ", ticks %" PRId64 ", updates %" PRId64
+	    ", steps %" PRId64 ", restarts %" PRId64 ", mute %" PRId64
+	    ", interleaved %" PRId64 ", peers %" PRId64 ", refclocks %" PRId64
+	    ", liars %" PRId64 "\n", count.worlds, count.ticks, count.updates,
+	    count.steps, count.restarts, count.mute, count.interleaved,
+	    count.peer, count.refclock, count.lies);
+	printf("error / half-width, tenths of the readings by tenths:");
+	for (int i = 0; i <= 10; i++)
+		printf(" %.5f", (double)count.ratio[i] /
+		    (double)count.trusted);
+	printf(", worst %.4f\n", count.worst);
+	printf("trusted %" PRId64 ", not trusted %" PRId64 ", after what no "
+	    "reader is told %" PRId64 ", contradictions %" PRId64
+	    ", missed %" PRId64 "\n", count.trusted, count.untrusted,
+	    count.untold, count.contradictions, count.missed);
+}
+
+int
+main(int argc, char *argv[])
+{
+	uint64_t seed = argc > 1 ? strtoull(argv[1], NULL, 10) : 0;
+	int64_t readings = argc > 2 ? strtoll(argv[2], NULL, 10) : READINGS;
+
+	if (argc <= 1)
+		arc4random_buf(&seed, sizeof(seed));
+	printf("seed %" PRIu64 "\n", seed);
+	for (; count.trusted < readings && count.missed == 0; seed++)
+		live(seed);
+	report();
+	return count.missed != 0 || count.contradictions != 0;
+}
+
+/*
+ * What stands in for clocks.c, chrony_socket.c and log.c.
+ */
+
+static int64_t
+look(fix clock_of(const struct clocks *))
+{
+	struct clocks c;
+
+	pass(one_in(2000) ? between(0, MS) : between(15, 40));
+	c = clocks_at(w.now_ns);
+	return to_ns(clock_of(&c));
+}
+
+static fix
+raw_of(const struct clocks *c)
+{
+	return c->raw;
+}
+
+static fix
+real_of(const struct clocks *c)
+{
+	return c->real;
+}
+
+void
+cb_clocks_read(struct cb_instant *i)
+{
+	i->as_of = look(coarse);
+	i->raw_lo = look(raw_of);
+	i->real = look(real_of);
+	i->raw_hi = look(raw_of);
+	/* Stopped for good: from this reading on there is nothing untold. */
+	if (w.dead)
+		w.untold = false;
+}
+
+bool
+cb_chrony_open(struct cb_chrony *c, const char *path, const char **what)
+{
+	(void)path, (void)what;
+	c->fd = 0;
+	return true;
+}
+
+void
+cb_chrony_close(struct cb_chrony *c)
+{
+	c->fd = -1;
+}
+
+static void
+put(uint8_t *p, size_t bytes, uint64_t v)
+{
+	while (bytes-- > 0) {
+		p[bytes] = (uint8_t)v;
+		v >>= 8;
+	}
+}
+
+/* Rounded to the nearest of 24 bits. */
+static void
+put_float(uint8_t *p, double x)
+{
+	int exponent = 0;
+	int32_t coefficient;
+
+	if (x == 0)
+		return;
+	for (; x >= 1 || x < -1; exponent++)
+		x /= 2;
+	for (; x < 0.5 && x >= -0.5; exponent--)
+		x *= 2;
+	coefficient = (int32_t)(x * (1 << 24) + (x < 0 ? -0.5 : 0.5));
+	if (coefficient == 1 << 24) {
+		coefficient >>= 1;
+		exponent++;
+	}
+	put(p, 4, (uint32_t)(exponent + 1) << 25 |
+	    ((uint32_t)coefficient & 0x1ffffff));
+}
+
+static void
+put_seconds(uint8_t *p, fix ns)
+{
+	put_float(p, (double)ns / 4294967296.0 / 1e9);
+}
+
+static void
+tell_tracking(uint8_t *p)
+{
+	int64_t ref = to_ns(w.ref_time);
+
+	put(p + 54, 2, w.synced ? 0 : 3);
+	if (w.synced) {
+		put(p + 56, 4, 0x7fffffff);
+		put(p + 60, 4, (uint64_t)(ref / S));
+		put(p + 64, 4, (uint64_t)(ref % S));
+	}
+	put_seconds(p + 68, w.at.cooked - w.at.real);
+	put_float(p + 80, (double)w.freq_ppb / 1000);
+	put_seconds(p + 100, FIX(w.update_interval_ns));
+	w.untold = false;
+}
+
+static void
+tell_source(uint8_t *p, size_t index)
+{
+	const struct server *s = &w.servers[index];
+	fix cooked = cooked_then(s->last.raw);
+	int64_t since = to_ns(w.at.cooked) / S - to_ns(cooked) / S;
+
+	put(p + 28, 4, 0x7f000001 + index);
+	put(p + 48, 2, (uint64_t)s->poll);
+	put(p + 52, 2, (uint64_t)s->state);
+	put(p + 54, 2, (uint64_t)s->mode);
+	if (!s->last.has) {
+		put(p + 60, 4, CB_CHRONY_NO_SAMPLE);
+		return;
+	}
+	if (s->mode == CB_CHRONY_REFCLOCK && !w.old_refclock_age)
+		since = to_ns(w.at.cooked - cooked) / S;
+	put(p + 60, 4, (uint64_t)cb_ts_max(since, 0));
+	put(p + 64, 4, s->last.orig);
+	put_seconds(p + 68, cooked - s->last.server);
+	put_seconds(p + 72, FIX(s->last.err_ns));
+}
+
+bool
+cb_chrony_ask(struct cb_chrony *c, enum cb_chrony_command command,
+    uint32_t index, int64_t timeout_ns, uint8_t reply[CB_CHRONY_MAX_LEN],
+    uint16_t *status)
+{
+	(void)c;
+	if (w.mute_until_ns > w.now_ns) {
+		pass(timeout_ns);
+		errno = ETIMEDOUT;
+		return false;
+	}
+	pass(one_in(500) ? between(0, 20 * MS) : between(5 * US, 50 * US));
+	w.at = clocks_at(w.now_ns);
+	memset(reply, 0, CB_CHRONY_MAX_LEN);
+	*status = 0;
+	switch (command) {
+	case CB_CHRONY_TRACKING:
+		tell_tracking(reply);
+		break;
+	case CB_CHRONY_N_SOURCES:
+		put(reply + 28, 4, w.n);
+		break;
+	case CB_CHRONY_SOURCE_DATA:
+		if (index < w.n)
+			tell_source(reply, index);
+		else
+			*status = CB_CHRONY_STATUS_NO_SOURCE;
+		break;
+	}
+	pass(one_in(500) ? between(0, 20 * MS) : between(5 * US, 50 * US));
+	return true;
+}
+
+int64_t
+cb_clocks_tick(void)
+{
+	return COARSE_TICK;
+}
+
+void
+cb_log_open(bool json)
+{
+	(void)json;
+}
+
+void
+cb_log_info(const char *format, ...)
+{
+	(void)format;
+}
+
+void
+cb_log_warn(const char *format, ...)
+{
+	if (strstr(format, "%s") != NULL) {
+		va_list ap;
+
+		va_start(ap, format);
+		format = va_arg(ap, const char *);
+		va_end(ap);
+	}
+	/* Where nobody lies, no assumption is ever broken. */
+	if (!w.lies && strstr(format, "contradict") != NULL)
+		count.contradictions++;
+}
