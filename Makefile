@@ -31,7 +31,7 @@ ALL_CFLAGS =	-std=c11 -D_GNU_SOURCE -DCB_VERSION='"$(VERSION)"' -Ilib \
 		-fno-common $(WARNINGS) $(BSD_CFLAGS) $(CPPFLAGS) $(CFLAGS)
 
 # What a client needs: libclockbound.
-CLIENT_OBJS =	lib/now.o lib/shm_read.o
+CLIENT_OBJS =	lib/now.o lib/shm_read.o lib/vmclock.o
 # Everything: our own programs and tests.
 LIB_OBJS =	$(CLIENT_OBJS) lib/shm_write.o lib/chrony.o \
 		lib/chrony_socket.o
@@ -46,7 +46,8 @@ NOW_OBJS =	cmd/cb-now/cb-now.o
 PROGRAMS =	cmd/cb-daemon/cb-daemon cmd/cb-now/cb-now
 LIBRARIES =	lib/libclockbound.a lib/libclockbound.so
 UNIT_TESTS =	tests/unit/chrony tests/unit/estimate tests/unit/now \
-		tests/unit/seqlock tests/unit/shm tests/unit/status
+		tests/unit/seqlock tests/unit/shm tests/unit/status \
+		tests/unit/vmclock
 # The whole daemon but for the parts that know a real clock or chronyd.
 WORLD_OBJS =	cmd/cb-daemon/source.o $(PURE_OBJS) cmd/cb-daemon/loop.o
 TOOLS =		tests/tools/feed-sock tests/tools/fake-chronyd

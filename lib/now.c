@@ -12,6 +12,7 @@
 #include "clockbound.h"
 #include "shm.h"
 #include "ts.h"
+#include "vmclock.h"
 
 #ifdef CLOCK_MONOTONIC_COARSE
 #define CLOCK_AS_OF	CLOCK_MONOTONIC_COARSE
@@ -21,6 +22,9 @@
 
 /* A snapshot this old makes us look for another, at most this often. */
 #define LOOK_NS		CB_NS_PER_S
+
+/* What stands for the VMClock's seq_count where there is none to watch. */
+static const _Atomic uint32_t no_seq;
 
 /* What a snapshot comes to at one reading of the clock of as_of. */
 struct width {
@@ -37,27 +41,38 @@ struct clockbound_ctx {
 	 */
 	struct width width;
 	struct timespec width_mono;	/* tv_nsec -1: there is none */
-	int64_t looked_mono;	/* when another was last looked for */
+	const _Atomic uint32_t *seq;	/* the VMClock's, or no_seq */
+	uint32_t width_seq;		/* as it was */
+	int64_t looked_mono;	/* when another segment was last looked for */
+	const struct cb_vmclock_page *vmclock;	/* NULL: not open */
+	bool vmclock_missed;	/* at vmclock_looked_mono */
+	int64_t vmclock_looked_mono;
 	clockbound_err err;		/* what clockbound_now() returned */
+	char *vmclock_path;		/* behind path */
 	char path[];			/* of the segment file */
 };
 
 /* The caller's path: NULL and directories mean the segment file in there. */
 static clockbound_ctx *
-new_ctx(const char *path)
+new_ctx(const char *path, const char *vmclock_path)
 {
 	const char *dir = path == NULL ? CB_SHM_DEFAULT_DIR : path;
+	size_t size = strlen(dir) + sizeof("/" CB_SHM_V2_NAME);
+	size_t vmclock_size = strlen(vmclock_path) + 1;
 	clockbound_ctx *ctx;
 	struct stat st;
-	size_t size = strlen(dir) + sizeof("/" CB_SHM_V2_NAME);
 
-	ctx = calloc(1, sizeof(*ctx) + size);
+	ctx = calloc(1, sizeof(*ctx) + size + vmclock_size);
 	if (ctx == NULL)
 		return NULL;
 	if (path == NULL || (stat(path, &st) == 0 && S_ISDIR(st.st_mode)))
 		snprintf(ctx->path, size, "%s/" CB_SHM_V2_NAME, dir);
 	else
 		snprintf(ctx->path, size, "%s", path);
+	ctx->vmclock_path = ctx->path + size;
+	memcpy(ctx->vmclock_path, vmclock_path, vmclock_size);
+	ctx->width_mono.tv_nsec = -1;
+	ctx->seq = &no_seq;
 	return ctx;
 }
 
@@ -68,10 +83,10 @@ clockbound_vmclock_open(const char *shm_path, const char *vmclock_path,
 	clockbound_err unused;
 	clockbound_ctx *ctx;
 
-	(void)vmclock_path;
 	if (err == NULL)
 		err = &unused;
-	ctx = new_ctx(shm_path);
+	ctx = new_ctx(shm_path, vmclock_path == NULL ?
+	    VMCLOCK_SHM_DEFAULT_PATH : vmclock_path);
 	if (ctx == NULL) {
 		*err = (clockbound_err){ CLOCKBOUND_ERR_SYSCALL, errno,
 		    "malloc" };
@@ -81,7 +96,6 @@ clockbound_vmclock_open(const char *shm_path, const char *vmclock_path,
 		free(ctx);
 		return NULL;
 	}
-	ctx->width_mono.tv_nsec = -1;
 	return ctx;
 }
 
@@ -95,8 +109,10 @@ clockbound_open(const char *shm_path, clockbound_err *err)
 const clockbound_err *
 clockbound_close(clockbound_ctx *ctx)
 {
-	if (ctx != NULL)
+	if (ctx != NULL) {
 		cb_shm_read_close(&ctx->reader);
+		cb_vmclock_close(ctx->vmclock);
+	}
 	free(ctx);
 	return NULL;
 }
@@ -213,8 +229,38 @@ read_clocks(struct timespec *real, struct timespec *mono)
 }
 
 /*
- * There is another snapshot, or the coarse clock has moved on.  Not inline, so
- * that the calls where nothing has changed save no registers for it.
+ * Where the daemon watches a VMClock, its status holds only for the marker
+ * that it has handled.  Read after the clocks: a disruption that came between
+ * them and this is seen.  What cannot be read may have changed.
+ */
+static clockbound_clock_status
+status_by_marker(clockbound_ctx *ctx, int64_t mono)
+{
+	const struct cb_shm_bound *b = &ctx->reader.bound;
+	uint64_t marker;
+
+	ctx->seq = &no_seq;
+	ctx->width_seq = 0;
+	if (!b->disruption_support || ctx->width.status ==
+	    CLOCKBOUND_STA_DISRUPTED)
+		return ctx->width.status;
+	if (ctx->vmclock == NULL && (!ctx->vmclock_missed ||
+	    mono - ctx->vmclock_looked_mono >= LOOK_NS)) {
+		ctx->vmclock = cb_vmclock_open(ctx->vmclock_path);
+		ctx->vmclock_missed = ctx->vmclock == NULL;
+		ctx->vmclock_looked_mono = mono;
+	}
+	if (ctx->vmclock == NULL || !cb_vmclock_read_marker(ctx->vmclock,
+	    &ctx->width_seq, &marker) || marker != b->disruption_marker)
+		return CLOCKBOUND_STA_UNKNOWN;
+	ctx->seq = &ctx->vmclock->seq_count;
+	return ctx->width.status;
+}
+
+/*
+ * There is another snapshot, the coarse clock has moved on, or the VMClock was
+ * written to.  Not inline, so that the calls where nothing has changed save no
+ * registers for it.
  */
 static __attribute__((noinline)) const clockbound_err *
 now_anew(clockbound_ctx *ctx, clockbound_now_result *res)
@@ -237,10 +283,8 @@ now_anew(clockbound_ctx *ctx, clockbound_now_result *res)
 		kind = width_at(b, &mono, &ctx->width);
 	if (kind != CLOCKBOUND_ERR_NONE)
 		return fail(ctx, kind, NULL);
-	/* Nothing here watches the VMClock: what it says is not known. */
-	if (b->disruption_support &&
-	    ctx->width.status != CLOCKBOUND_STA_DISRUPTED)
-		ctx->width.status = CLOCKBOUND_STA_UNKNOWN;
+	atomic_thread_fence(memory_order_acquire);
+	ctx->width.status = status_by_marker(ctx, cb_ts_ns(&mono));
 	ctx->width_mono = mono;
 	set_result(&ctx->width, &real, res);
 	return NULL;
@@ -255,6 +299,11 @@ clockbound_now(clockbound_ctx *ctx, clockbound_now_result *res)
 	    !read_clocks(&real, &mono) ||
 	    mono.tv_nsec != ctx->width_mono.tv_nsec ||
 	    mono.tv_sec != ctx->width_mono.tv_sec)
+		return now_anew(ctx, res);
+	/* The marker is looked at after the clocks. */
+	atomic_thread_fence(memory_order_acquire);
+	if (atomic_load_explicit(ctx->seq, memory_order_relaxed) !=
+	    ctx->width_seq)
 		return now_anew(ctx, res);
 	set_result(&ctx->width, &real, res);
 	return NULL;

@@ -34,6 +34,10 @@ unit() {
 	unit status
 }
 
+@test "vmclock: no reading is trusted after a disruption is visible" {
+	unit vmclock
+}
+
 @test "world: ten million trusted readings hold true time" {
 	unit world
 }

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "clockbound.h"
+#include "segment.h"
 #include "shm.h"
 #include "test.h"
 #include "ts.h"
@@ -308,40 +309,13 @@ interface_is_that_of_clockbound_2(void)
 	CHECK(strcmp(VMCLOCK_SHM_DEFAULT_PATH, "/dev/vmclock0") == 0);
 }
 
-/* The clock of as_of. */
-static int64_t
-mono_now(void)
-{
-	struct timespec ts;
-
-#ifdef CLOCK_MONOTONIC_COARSE
-	clock_gettime(CLOCK_MONOTONIC_COARSE, &ts);
-#else
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-#endif
-	return cb_ts_ns(&ts);
-}
-
-static struct cb_shm_v2
-body_of(int64_t as_of, clockbound_clock_status status)
-{
-	return (struct cb_shm_v2){
-		.as_of_s = as_of / CB_NS_PER_S,
-		.as_of_ns = as_of % CB_NS_PER_S,
-		.void_after_s = as_of / CB_NS_PER_S + 1000,
-		.bound_ns = S(1),
-		.max_drift_ppb = 100000000,
-		.clock_status = (int32_t)status
-	};
-}
-
 /* With the file and the clocks that the rows above did without. */
 static void
 now_is_realtime_in_the_middle_of_the_bound(struct cb_shm_writer *w,
     clockbound_ctx *ctx)
 {
 	int64_t as_of = mono_now() - S(3), before, after, earliest, latest;
-	struct cb_shm_v2 v2 = body_of(as_of, SYNC);
+	struct cb_shm_v2 v2 = body_of(as_of, S(1), 100000000, SYNC);
 	struct timespec real[2];
 	clockbound_now_result res;
 
@@ -371,7 +345,8 @@ now_without_a_vmclock_to_watch_is_unknown(struct cb_shm_writer *w,
 	clockbound_now_result res;
 
 	for (size_t i = 0; i < 4; i++) {
-		struct cb_shm_v2 v2 = body_of(mono_now(), rows[i].written);
+		struct cb_shm_v2 v2 = body_of(mono_now(), S(1), 100000000,
+		    rows[i].written);
 
 		cb_shm_write(w, &v2);
 		CHECK(clockbound_now(ctx, &res) == NULL);
@@ -387,7 +362,8 @@ static void
 now_of_a_segment_from_the_future_is_a_breach(struct cb_shm_writer *w,
     clockbound_ctx *ctx)
 {
-	struct cb_shm_v2 v2 = body_of(mono_now() + S(3600), SYNC);
+	struct cb_shm_v2 v2 = body_of(mono_now() + S(3600), S(1), 100000000,
+	    SYNC);
 	const clockbound_err *err;
 	clockbound_now_result res;
 

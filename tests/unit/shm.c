@@ -16,6 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "segment.h"
 #include "shm.h"
 #include "test.h"
 #include "ts.h"
@@ -30,38 +31,12 @@ struct image {
 	size_t size;
 };
 
-/* The clock of as_of. */
-static int64_t
-mono_now(void)
-{
-	struct timespec ts;
-
-#ifdef CLOCK_MONOTONIC_COARSE
-	clock_gettime(CLOCK_MONOTONIC_COARSE, &ts);
-#else
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-#endif
-	return cb_ts_ns(&ts);
-}
-
-static struct cb_shm_v2
-body_of(int64_t as_of, int64_t bound_ns)
-{
-	return (struct cb_shm_v2){
-		.as_of_s = as_of / CB_NS_PER_S,
-		.as_of_ns = as_of % CB_NS_PER_S,
-		.void_after_s = as_of / CB_NS_PER_S + 1000,
-		.bound_ns = bound_ns,
-		.max_drift_ppb = 50000,
-		.clock_status = CLOCKBOUND_STA_SYNCHRONIZED
-	};
-}
-
 /* A segment that nothing is wrong with, as a daemon has just written it. */
 static struct image
 good_image(int64_t as_of, int64_t bound_ns)
 {
-	struct cb_shm_v2 v2 = body_of(as_of, bound_ns);
+	struct cb_shm_v2 v2 = body_of(as_of, bound_ns, 50000,
+	    CLOCKBOUND_STA_SYNCHRONIZED);
 	struct cb_shm_header header = {
 		.magic = { 0x414D5A4E, 0x43420200 },
 		.segsize = 80,
@@ -380,7 +355,8 @@ usable_segment_is_reused_with_its_generation_going_on(void)
 		{ "all around", 65534, 2 },
 		{ "left odd all around", 65535, 2 }
 	};
-	struct cb_shm_v2 v2 = body_of(2 * CB_NS_PER_S, 22);
+	struct cb_shm_v2 v2 = body_of(2 * CB_NS_PER_S, 22, 50000,
+	    CLOCKBOUND_STA_SYNCHRONIZED);
 	struct cb_shm_writer w;
 	struct cb_shm_reader r;
 	clockbound_err err;
@@ -423,7 +399,8 @@ usable_segment_is_reused_with_its_generation_going_on(void)
 static void
 check_replaced(const struct image *before)
 {
-	struct cb_shm_v2 v2 = body_of(2 * CB_NS_PER_S, 22);
+	struct cb_shm_v2 v2 = body_of(2 * CB_NS_PER_S, 22, 50000,
+	    CLOCKBOUND_STA_SYNCHRONIZED);
 	int fd = open(SHM0, O_RDONLY | O_CLOEXEC);
 	struct cb_shm_writer w;
 	struct image after;
