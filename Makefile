@@ -100,46 +100,67 @@ deps:
 
 demo:
 	tests/tools/deps.sh build demo
-	$(MAKE) all tests
+	@echo Building
+	@$(MAKE) -s all tests
 	tests/tools/demo.sh
 
 check:
 	tests/tools/deps.sh build demo check
-	$(MAKE) all tests
+	@echo Building
+	@$(MAKE) -s all tests
 	tests/tools/check.sh
 
 bench:
 	tests/tools/deps.sh build demo bench
-	$(MAKE) all $(TOOLS) $(BENCHES)
+	@echo Building
+	@$(MAKE) -s all $(TOOLS) $(BENCHES)
 	tests/bench/bench.sh
 
 tests: $(UNIT_TESTS) tests/unit/world $(TOOLS)
 
+# A page by the name of each function.
+FUNCTIONS =	clockbound_open clockbound_vmclock_open clockbound_now \
+		clockbound_close
+
 install: all
-	install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(SBINDIR) \
-	    $(DESTDIR)$(LIBDIR) $(DESTDIR)$(INCLUDEDIR)
-	install -m 755 cmd/cb-now/cb-now $(DESTDIR)$(BINDIR)
-	install -m 755 cmd/cb-daemon/cb-daemon $(DESTDIR)$(SBINDIR)
-	install -m 644 lib/clockbound.h $(DESTDIR)$(INCLUDEDIR)
-	install -m 644 lib/libclockbound.a $(DESTDIR)$(LIBDIR)
+	install -d "$(DESTDIR)$(BINDIR)" "$(DESTDIR)$(SBINDIR)" \
+	    "$(DESTDIR)$(LIBDIR)" "$(DESTDIR)$(INCLUDEDIR)"
+	install -m 755 cmd/cb-now/cb-now "$(DESTDIR)$(BINDIR)"
+	install -m 755 cmd/cb-daemon/cb-daemon "$(DESTDIR)$(SBINDIR)"
+	install -m 644 lib/clockbound.h "$(DESTDIR)$(INCLUDEDIR)"
+	install -m 644 lib/libclockbound.a "$(DESTDIR)$(LIBDIR)"
 	install -m 755 lib/libclockbound.so \
-	    $(DESTDIR)$(LIBDIR)/libclockbound.so.$(SOVERSION)
+	    "$(DESTDIR)$(LIBDIR)/libclockbound.so.$(SOVERSION)"
 	ln -sf libclockbound.so.$(SOVERSION) \
-	    $(DESTDIR)$(LIBDIR)/libclockbound.so
+	    "$(DESTDIR)$(LIBDIR)/libclockbound.so"
 	for m in $(MANUALS); do \
-		install -d $(DESTDIR)$(MANDIR)/man$${m##*.} && \
-		install -m 644 $$m $(DESTDIR)$(MANDIR)/man$${m##*.} || exit; \
+		install -d "$(DESTDIR)$(MANDIR)/man$${m##*.}" && \
+		install -m 644 $$m "$(DESTDIR)$(MANDIR)/man$${m##*.}" || \
+		    exit; \
 	done
+	for f in $(FUNCTIONS); do \
+		ln -sf clockbound.3 "$(DESTDIR)$(MANDIR)/man3/$$f.3" || \
+		    exit; \
+	done
+	$(UPDATE_LINKER)
 
 uninstall:
-	rm -f $(DESTDIR)$(BINDIR)/cb-now $(DESTDIR)$(SBINDIR)/cb-daemon \
-	    $(DESTDIR)$(INCLUDEDIR)/clockbound.h \
-	    $(DESTDIR)$(LIBDIR)/libclockbound.a \
-	    $(DESTDIR)$(LIBDIR)/libclockbound.so \
-	    $(DESTDIR)$(LIBDIR)/libclockbound.so.$(SOVERSION)
+	rm -f "$(DESTDIR)$(BINDIR)/cb-now" \
+	    "$(DESTDIR)$(SBINDIR)/cb-daemon" \
+	    "$(DESTDIR)$(INCLUDEDIR)/clockbound.h" \
+	    "$(DESTDIR)$(LIBDIR)/libclockbound.a" \
+	    "$(DESTDIR)$(LIBDIR)/libclockbound.so" \
+	    "$(DESTDIR)$(LIBDIR)/libclockbound.so.$(SOVERSION)"
 	for m in $(MANUALS); do \
-		rm -f $(DESTDIR)$(MANDIR)/man$${m##*.}/$${m#man/}; \
+		rm -f "$(DESTDIR)$(MANDIR)/man$${m##*.}/$${m#man/}"; \
 	done
+	for f in $(FUNCTIONS); do \
+		rm -f "$(DESTDIR)$(MANDIR)/man3/$$f.3"; \
+	done
+	$(UPDATE_LINKER)
+
+# The run-time linker's cache is the machine's: a package has its own way.
+UPDATE_LINKER =	[ -n "$(DESTDIR)" ] || ldconfig 2>/dev/null || :
 
 clean:
 	rm -f $(PROGRAMS) $(LIBRARIES) lib/libcb.a $(UNIT_TESTS) \

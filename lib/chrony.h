@@ -130,6 +130,8 @@ struct cb_chrony {
 	struct sockaddr_un own;	/* bound, unlinked at the end */
 };
 
+/* Is there room in a socket's address for path, and for our own beside it? */
+bool cb_chrony_is_path(const char *path);
 /*
  * Bind a socket of our own beside chronyd's, as its clients must, and connect
  * to that.  On failure false, with errno, and in *what the step.

@@ -19,15 +19,6 @@
 /* Whatever arrives is looked at whole: a longer datagram is not a reply. */
 #define RECEIVE_LEN	(CB_CHRONY_MAX_LEN + 1)
 
-static int64_t
-mono_now(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return cb_ts_ns(&ts);
-}
-
 static bool
 set_address(struct sockaddr_un *sun, const char *path)
 {
@@ -42,7 +33,10 @@ set_address(struct sockaddr_un *sun, const char *path)
 	return true;
 }
 
-/* Beside chronyd's socket, where its confinement lets it write. */
+/*
+ * Beside chronyd's socket, where its confinement lets it write.  A namesake in
+ * another PID namespace may be there too.
+ */
 static bool
 set_own_address(struct sockaddr_un *sun, const char *path)
 {
@@ -50,12 +44,40 @@ set_own_address(struct sockaddr_un *sun, const char *path)
 	const char *slash = strrchr(path, '/');
 	int dir_len = slash == NULL ? 0 : (int)(slash - path) + 1;
 
-	if (snprintf(own, sizeof(own), "%.*scb-daemon.%ld.sock", dir_len,
-	    path, (long)getpid()) >= (int)sizeof(own)) {
+	if (snprintf(own, sizeof(own), "%.*scb-daemon.%ld.%08lx.sock",
+	    dir_len, path, (long)getpid(), (unsigned long)arc4random()) >=
+	    (int)sizeof(own)) {
 		errno = ENAMETOOLONG;
 		return false;
 	}
 	return set_address(sun, own);
+}
+
+bool
+cb_chrony_is_path(const char *path)
+{
+	struct sockaddr_un sun;
+
+	return set_address(&sun, path) && set_own_address(&sun, path);
+}
+
+/*
+ * chronyd runs as another user and must be able to answer: it may write to the
+ * socket from its making on.  (A chmod(2) by name would follow whatever that
+ * user, whose directory it is, has put there meanwhile.)
+ */
+static bool
+bind_own(struct cb_chrony *c)
+{
+	mode_t mask = umask(0111);
+	int bound = bind(c->fd, (struct sockaddr *)&c->own, sizeof(c->own));
+	int saved = errno;
+
+	umask(mask);
+	if (bound == -1)
+		c->own.sun_path[0] = '\0';
+	errno = saved;
+	return bound == 0;
 }
 
 bool
@@ -72,13 +94,7 @@ cb_chrony_open(struct cb_chrony *c, const char *path, const char **what)
 	if (c->fd == -1)
 		return false;
 	*what = "bind a socket of our own beside it";
-	unlink(c->own.sun_path);
-	if (bind(c->fd, (struct sockaddr *)&c->own, sizeof(c->own)) == -1) {
-		c->own.sun_path[0] = '\0';
-		goto fail;
-	}
-	/* chronyd runs as another user and must be able to answer. */
-	if (chmod(c->own.sun_path, 0666) == -1)
+	if (!bind_own(c))
 		goto fail;
 	*what = "connect";
 	if (connect(c->fd, (struct sockaddr *)&server, sizeof(server)) == -1)
@@ -135,7 +151,7 @@ set_timeout(struct cb_chrony *c, int64_t ns)
 static bool
 wait_on(struct cb_chrony *c, int64_t deadline)
 {
-	int64_t left = deadline - mono_now();
+	int64_t left = deadline - cb_ts_clock(CLOCK_MONOTONIC);
 
 	if (left <= 0) {
 		errno = EBADMSG;
@@ -156,13 +172,19 @@ cb_chrony_ask(struct cb_chrony *c, enum cb_chrony_command command,
 	ssize_t n;
 
 	cb_chrony_encode(&rq, command, index, next_sequence(c));
-	deadline = mono_now() + timeout_ns;
+	deadline = cb_ts_clock(CLOCK_MONOTONIC) + timeout_ns;
 	/* Never wait to send: a full queue is a chronyd that does not read. */
 	if (!set_timeout(c, timeout_ns) || send(c->fd, rq.bytes, rq.len,
 	    MSG_DONTWAIT | MSG_NOSIGNAL) == -1)
 		return false;
 	for (;;) {
 		n = recv(c->fd, buf, sizeof(buf), 0);
+		/* Stopped and continued. */
+		if (n == -1 && errno == EINTR) {
+			if (!wait_on(c, deadline))
+				return false;
+			continue;
+		}
 		if (n == -1) {
 			if (errno == EAGAIN || errno == EWOULDBLOCK)
 				errno = strays ? EBADMSG : ETIMEDOUT;

@@ -135,6 +135,8 @@ clockbound_err_kind cb_shm_read_parse(const struct cb_shm_v2 *,
  */
 struct cb_shm_writer {
 	struct cb_shm_segment *segment;	/* mapped */
+	dev_t dev;
+	ino_t ino;
 	int dir_fd;
 	int lock_fd;
 };
@@ -150,6 +152,8 @@ bool cb_shm_write_open(struct cb_shm_writer *, const char *dir,
     const char **what, pid_t *holder);
 void cb_shm_write_close(struct cb_shm_writer *);
 void cb_shm_write(struct cb_shm_writer *, const struct cb_shm_v2 *);
+/* Is our segment still what its name stands for, and whole? */
+bool cb_shm_write_is_there(const struct cb_shm_writer *);
 
 /*
  * now.c

@@ -154,6 +154,7 @@ bool
 cb_shm_write_open(struct cb_shm_writer *w, const char *dir, const char **what,
     pid_t *holder)
 {
+	struct stat st;
 	int saved;
 
 	*w = (struct cb_shm_writer){ .dir_fd = -1, .lock_fd = -1 };
@@ -173,8 +174,12 @@ cb_shm_write_open(struct cb_shm_writer *w, const char *dir, const char **what,
 	w->segment = reuse_segment(w->dir_fd);
 	if (w->segment == NULL)
 		w->segment = make_segment(w->dir_fd);
-	if (w->segment != NULL)
+	if (w->segment != NULL && fstatat(w->dir_fd, CB_SHM_V2_NAME, &st,
+	    AT_SYMLINK_NOFOLLOW) == 0) {
+		w->dev = st.st_dev;
+		w->ino = st.st_ino;
 		return true;
+	}
 fail:
 	saved = errno;
 	cb_shm_write_close(w);
@@ -202,4 +207,14 @@ cb_shm_write(struct cb_shm_writer *w, const struct cb_shm_v2 *v2)
 	memcpy(words, v2, sizeof(words));
 	cb_seqlock_write(&w->segment->header.generation, w->segment->body,
 	    words, CB_SHM_V2_WORDS);
+}
+
+bool
+cb_shm_write_is_there(const struct cb_shm_writer *w)
+{
+	struct stat st;
+
+	return fstatat(w->dir_fd, CB_SHM_V2_NAME, &st,
+	    AT_SYMLINK_NOFOLLOW) == 0 && st.st_dev == w->dev &&
+	    st.st_ino == w->ino && st.st_size == sizeof(*w->segment);
 }

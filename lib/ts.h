@@ -25,6 +25,15 @@ cb_ts_ns(const struct timespec *ts)
 }
 
 static inline int64_t
+cb_ts_clock(clockid_t id)
+{
+	struct timespec ts;
+
+	clock_gettime(id, &ts);
+	return cb_ts_ns(&ts);
+}
+
+static inline int64_t
 cb_ts_min(int64_t a, int64_t b)
 {
 	return a < b ? a : b;

@@ -56,6 +56,10 @@ build_with() {
 		./usr/sbin/cb-daemon
 		./usr/share/man/man1/cb-now.1
 		./usr/share/man/man3/clockbound.3
+		./usr/share/man/man3/clockbound_close.3
+		./usr/share/man/man3/clockbound_now.3
+		./usr/share/man/man3/clockbound_open.3
+		./usr/share/man/man3/clockbound_vmclock_open.3
 		./usr/share/man/man5/clockbound-shm.5
 		./usr/share/man/man7/clockbound.7
 		./usr/share/man/man8/cb-daemon.8

@@ -105,7 +105,7 @@ truth_holds()
 	now_us
 	# 8 update intervals of a second at least and a second more, from a
 	# reference time that chronyd makes up to a second older.
-	((NOW_US - killed > 7000000 && NOW_US - killed < 11000000))
+	((NOW_US - killed > 7000000))
 	TRUSTED=0
 	watch_until 5 has_trusted 100
 	says FREE_RUNNING
@@ -184,7 +184,7 @@ truth_holds()
 	fake_flip
 	wait_until 5 now_says SYNCHRONIZED
 	has_logged "follows its own clock (local): not synchronized"
-	has_logged "chronyd follows a source again"
+	has_logged "chronyd no longer follows its own clock"
 }
 
 @test "synchronised, but nothing measured: not trusted" {
@@ -275,6 +275,18 @@ bound_is_the_formulas()
 	wait_until 5 now_says SYNCHRONIZED
 	bound=$(segment_field 48 d8)
 	stop client KILL || true
+	wait_until 5 now_says FREE_RUNNING
+	wait_ticks 1
+	(($(segment_field 48 d8) == bound))
+}
+
+@test "chrony-tracking: the numbers of a local reference mean nothing" {
+	fake_start local
+	fake_flip
+	daemon_start --clock-error-bound-source chrony-tracking
+	wait_until 5 now_says SYNCHRONIZED
+	bound=$(segment_field 48 d8)
+	fake_flip
 	wait_until 5 now_says FREE_RUNNING
 	wait_ticks 1
 	(($(segment_field 48 d8) == bound))
@@ -450,7 +462,7 @@ log_is()
 		fake_start good
 		daemon_start
 		wait_until 5 now_says SYNCHRONIZED
-		ls "$RIG/client/cb-daemon.${RIG_PID[daemon]}.sock"
+		ls "$RIG/client/cb-daemon.${RIG_PID[daemon]}."*.sock
 		cp "$SEGMENT" "$RIG/before"
 		stop daemon "$signal"
 		has_logged "SIG$signal: the segment stays as it is, and ages"
@@ -569,6 +581,20 @@ replaces_segment()
 	exec {old}<&-
 }
 
+@test "a segment that is taken from under its daemon: one line, exit 1" {
+	fake_start good
+	for loss in "rm -f" "mv -f $RIG/other" "rm -rf $RUN"; do
+		daemon_start
+		wait_until 5 now_says SYNCHRONIZED
+		cp "$SEGMENT" "$RIG/other"
+		$loss "$SEGMENT"
+		wait_until 5 has_logged "the segment was removed, replaced"
+		status=0
+		reap daemon || status=$?
+		((status == 1))
+	done
+}
+
 @test "a segment of another version or shape is replaced by a new file" {
 	fake_start good
 	daemon_start
@@ -664,12 +690,12 @@ refuses_option()
 
 @test "numbers out of range: option, value and range are named, exit 2" {
 	for value in 0 -1 5001 99999999999999999999 1.5 ten ""; do
-		refuses_option "--interval $value: " --interval "$value"
+		refuses_option "--interval ${value:-''}: " --interval "$value"
 		[[ $stderr == *"from 1 to 5000" ]]
 	done
-	for value in 0 -50 100001 1e3 ppm ""; do
-		refuses_option "--max-drift-rate $value: " -m "$value"
-		[[ $stderr == *"from 1 to 100000" ]]
+	for value in 0 -50 1001 1e3 ppm ""; do
+		refuses_option "--max-drift-rate ${value:-''}: " -m "$value"
+		[[ $stderr == *"from 1 to 1000" ]]
 	done
 }
 
@@ -697,6 +723,9 @@ refuses_option()
 @test "paths that cannot be one: exit 2" {
 	refuses_option "--chrony-socket" --chrony-socket ""
 	refuses_option "--run-dir" --run-dir ""
+	refuses_option "--vmclock" --vmclock ""
+	# A socket of our own has to fit in beside it.
+	refuses_option "too long" --chrony-socket "/$(printf '%090d' 0)/s"
 }
 
 @test "--help and --version go to standard output" {

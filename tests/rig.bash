@@ -39,7 +39,13 @@ PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 # of one machine.
 rig_open()
 {
+	[[ -x $CB_DAEMON && -x $CB_NOW ]] || {
+		echo "not built: run make all tests" >&2
+		return 1
+	}
 	RIG=$(mktemp -d /tmp/cb.XXXXXX) || return
+	# A copy: the packaged one may be confined to its own directories.
+	cp "$(command -v chronyd)" "$RIG/chronyd" || return
 	RUN=$RIG/run
 	SEGMENT=$RUN/shm0
 	RIG_PORT=$((20000 + RANDOM % 10000))
@@ -193,7 +199,7 @@ chronyd_start()
 	private_dir "$name"
 	printf '%s\n' "cmdport 0" "bindcmdaddress $dir/chronyd.sock" \
 	    "pidfile $dir/pid" "$@" >"$dir/conf"
-	spawn "$name" chronyd -d -x -U -u "$(id -un)" -f "$dir/conf"
+	spawn "$name" "$RIG/chronyd" -d -x -U -u "$(id -un)" -f "$dir/conf"
 	wait_until 5 answers "$name"
 }
 

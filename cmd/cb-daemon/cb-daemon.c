@@ -17,7 +17,7 @@
 #include "cb-daemon.h"
 #include "ts.h"
 
-#define MAX_PPM		100000
+#define MAX_PPM		1000
 #define MAX_INTERVAL_MS	5000
 
 enum {
@@ -69,7 +69,8 @@ parse_number(const char *name, const char *text, int64_t min, int64_t max)
 
 	if (reason != NULL)
 		errx(2, "%s %s: %s: expected a whole number from %lld to %lld",
-		    name, text, reason, (long long)min, (long long)max);
+		    name, *text == '\0' ? "''" : text, reason,
+		    (long long)min, (long long)max);
 	return n;
 }
 
@@ -78,6 +79,15 @@ parse_path(const char *name, const char *text)
 {
 	if (*text == '\0')
 		errx(2, "%s '': expected a path", name);
+	return text;
+}
+
+static const char *
+parse_socket(const char *name, const char *text)
+{
+	if (!cb_chrony_is_path(parse_path(name, text)))
+		errx(2, "%s %s: too long: expected a path that leaves a "
+		    "socket's room for another name beside it", name, text);
 	return text;
 }
 
@@ -122,7 +132,7 @@ parse_options(struct cb_daemon *d, int argc, char *argv[])
 			o->vmclock = parse_path("--vmclock", optarg);
 			break;
 		case OPT_CHRONY_SOCKET:
-			o->chrony_socket = parse_path("--chrony-socket",
+			o->chrony_socket = parse_socket("--chrony-socket",
 			    optarg);
 			break;
 		case OPT_INTERVAL:
@@ -203,6 +213,7 @@ main(int argc, char *argv[])
 		.chrony = { .fd = -1 },
 		.selected = -1
 	};
+	bool ended;
 
 	d.source = cb_source_find("chrony");
 	parse_options(&d, argc, argv);
@@ -215,8 +226,8 @@ main(int argc, char *argv[])
 	cb_estimate_init(&d.estimate, d.options.max_drift_ppb);
 	cb_log_info("version " CB_VERSION ", source %s at %s, publishing to "
 	    "%s", d.source->name, d.options.chrony_socket, d.options.run_dir);
-	cb_loop_run(&d);
+	ended = cb_loop_run(&d);
 	cb_source_close(&d);
 	cb_shm_write_close(&d.writer);
-	return 0;
+	return ended ? 0 : 1;
 }

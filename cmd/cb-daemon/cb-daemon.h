@@ -28,6 +28,8 @@ struct cb_instant {
 };
 
 void cb_clocks_read(struct cb_instant *);
+/* CLOCK_MONOTONIC: what deadlines are told in. */
+int64_t cb_clocks_mono(void);
 /* The resolution of the clock of as_of. */
 int64_t cb_clocks_tick(void);
 
@@ -42,8 +44,9 @@ enum cb_input {
 };
 
 struct cb_sample {
-	struct cb_instant before;	/* everything below was asked between */
-	struct cb_instant after;	/* these two */
+	struct cb_instant before;	/* everything was asked after this */
+	struct cb_instant told;		/* tracking was asked after this */
+	struct cb_instant after;	/* all was answered */
 	enum cb_input input;
 	struct cb_chrony_tracking tracking;	/* unless MISSING */
 	bool complete;		/* all that chronyd has are among these */
@@ -67,7 +70,6 @@ struct cb_known {
 	uint8_t address[20];
 	uint16_t mode;
 	uint16_t state;
-	bool was_followed;	/* since it was last a falseticker */
 	bool has_meas;		/* orig_meas is the last one converted */
 	uint32_t orig_meas;
 	bool has_interval;
@@ -85,8 +87,8 @@ enum {
 };
 
 struct cb_estimate {
-	int64_t max_drift_ppb;	/* as configured */
-	int64_t drift_ppb;	/* in force: frequency above it raises it */
+	int64_t max_drift_ppb;	/* as configured, of true time */
+	int64_t drift_ppb;	/* in force, of raw time; frequency raises it */
 	int64_t freq_ppb;	/* chronyd's, last heard */
 	int64_t freq_err_ppb;
 	struct cb_known known[CB_MAX_SOURCES];
@@ -185,10 +187,14 @@ struct cb_daemon {
 	const struct cb_source *source;
 	struct cb_chrony chrony;
 	/* source.c: which of chronyd's sources to ask for next. */
-	bool sweep;		/* all of them */
+	bool sweep;		/* all of them, */
+	bool swept;		/* which was done */
 	int64_t selected;	/* its index, -1: none */
 	uint32_t n_sources;
 	uint32_t next;
+	int64_t swept_raw;	/* when all of them were asked */
+	unsigned opened;	/* connections made */
+	int64_t deadline_mono;	/* of this tick's questions */
 	char trouble[256];	/* why the last MISSING sample is */
 
 	struct cb_sample sample;
@@ -196,6 +202,7 @@ struct cb_daemon {
 	unsigned events;	/* the CB_EVENTs of this tick */
 	struct cb_bound bound;
 	bool has_bound;
+	bool was_bound;		/* chrony-tracking: bound is the last good */
 	clockbound_clock_status status;
 	struct cb_shm_writer writer;
 
@@ -204,11 +211,13 @@ struct cb_daemon {
 	bool heard;
 	int64_t last_heard;	/* as_of of the last sample not MISSING */
 	unsigned conditions;	/* that hold, and have been logged */
+	int64_t looked_mono;	/* when the segment's file was looked at */
 };
 
 /* loop.c */
 void cb_loop_tick(struct cb_daemon *);
-void cb_loop_run(struct cb_daemon *);
+/* Until a signal ends it; false when the segment was lost. */
+bool cb_loop_run(struct cb_daemon *);
 
 /* log.c: one event a line, on standard error. */
 void cb_log_open(bool json);

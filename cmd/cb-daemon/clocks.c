@@ -11,30 +11,27 @@
 #define CLOSE_NS	200
 #define TRIES		5
 
-static int64_t
-read_clock(clockid_t id)
-{
-	struct timespec ts;
-
-	clock_gettime(id, &ts);
-	return cb_ts_ns(&ts);
-}
-
 void
 cb_clocks_read(struct cb_instant *out)
 {
-	struct cb_instant in = { .as_of = read_clock(CLOCK_MONOTONIC_COARSE) };
+	struct cb_instant in = { .as_of = cb_ts_clock(CLOCK_MONOTONIC_COARSE) };
 
 	for (int i = 0; i < TRIES; i++) {
-		in.raw_lo = read_clock(CLOCK_MONOTONIC_RAW);
-		in.real = read_clock(CLOCK_REALTIME);
-		in.raw_hi = read_clock(CLOCK_MONOTONIC_RAW);
+		in.raw_lo = cb_ts_clock(CLOCK_MONOTONIC_RAW);
+		in.real = cb_ts_clock(CLOCK_REALTIME);
+		in.raw_hi = cb_ts_clock(CLOCK_MONOTONIC_RAW);
 		if (i == 0 || in.raw_hi - in.raw_lo <
 		    out->raw_hi - out->raw_lo)
 			*out = in;
 		if (out->raw_hi - out->raw_lo < CLOSE_NS)
 			break;
 	}
+}
+
+int64_t
+cb_clocks_mono(void)
+{
+	return cb_ts_clock(CLOCK_MONOTONIC);
 }
 
 int64_t

@@ -19,6 +19,8 @@
 
 /* An exchange of packets has a length, in which the clocks run on. */
 #define EXCHANGE_NS	INT64_C(10000000)
+/* The delay of a path was measured by a clock that ran at another rate. */
+#define DELAY_PPB	1000000
 /* What a frequency above the stated drift is taken to vary by. */
 #define FAST_MARGIN_PPB	5000
 /* Contradictions in a row until a source's interval begins anew. */
@@ -26,11 +28,22 @@
 /* No slew is faster: 10 %, the kernel's limit. */
 #define MAX_SLEW_PPB	100000000
 
+/*
+ * A clock that runs slow by ppb counts less than goes by: what it is to be
+ * multiplied with to make up for that.
+ */
+static int64_t
+of_raw_time(int64_t ppb)
+{
+	return ppb * CB_NS_PER_S / (CB_NS_PER_S - ppb) + 1;
+}
+
 void
 cb_estimate_init(struct cb_estimate *e, int64_t max_drift_ppb)
 {
 	memset(e, 0, sizeof(*e));
-	e->max_drift_ppb = e->drift_ppb = max_drift_ppb;
+	e->max_drift_ppb = max_drift_ppb;
+	e->drift_ppb = of_raw_time(max_drift_ppb);
 }
 
 struct cb_interval
@@ -42,18 +55,19 @@ cb_estimate_at(const struct cb_interval *i, int64_t raw, int64_t drift_ppb)
 }
 
 /*
- * Where the cooked clock was between the two instants, as its distance from
- * the raw clock.  chronyd told its correction at some moment in between; the
- * hull holds what CLOCK_REALTIME did meanwhile.
+ * Where the cooked clock was when chronyd told its correction, as its distance
+ * from the raw clock.  That was at some moment from just before it was asked
+ * to the end.  The hull of the two holds what CLOCK_REALTIME did meanwhile,
+ * unless chronyd has turned a slew round: then it may have been farther out.
  */
 static struct cb_interval
-cooked_range(const struct cb_sample *s)
+cooked_range(const struct cb_sample *s, bool may_turn)
 {
-	const struct cb_instant *a = &s->before, *b = &s->after;
+	const struct cb_instant *a = &s->told, *b = &s->after;
 	const struct cb_chrony_tracking *t = &s->tracking;
 	int64_t slack = t->correction_ns.err +
-	    cb_ts_drift(b->raw_hi - a->raw_lo,
-	    cb_ts_abs(t->freq_ppb.v) + t->freq_ppb.err);
+	    cb_ts_drift(b->raw_hi - a->raw_lo, cb_ts_abs(t->freq_ppb.v) +
+	    t->freq_ppb.err + (may_turn ? MAX_SLEW_PPB : 0));
 
 	return (struct cb_interval){
 		cb_ts_min(a->real - a->raw_hi, b->real - b->raw_hi) +
@@ -130,7 +144,7 @@ cb_estimate_convert(const struct cb_sample *s,
     const struct cb_chrony_source *m, int64_t drift_ppb)
 {
 	const struct cb_chrony_value *f = &s->tracking.freq_ppb;
-	struct cb_interval cooked = cooked_range(s);
+	struct cb_interval cooked = cooked_range(s, true);
 	int64_t age = highest_age(s, m, &cooked);
 	int64_t speed = cb_ts_abs(f->v) + f->err;
 	int64_t back = cb_ts_drift(age, cb_ts_abs(f->v));
@@ -138,7 +152,8 @@ cb_estimate_convert(const struct cb_sample *s,
 
 	if (f->v < 0)
 		back = -back;
-	half = m->meas_err_ns + m->meas_err_ns / 1000 + 1 + m->meas_ns.err +
+	half = m->meas_err_ns + cb_ts_drift(m->meas_err_ns,
+	    cb_ts_max(DELAY_PPB, drift_ppb + speed)) + m->meas_ns.err +
 	    cb_ts_drift(age, drift_ppb) + cb_ts_drift(age, f->err) + 1 +
 	    cb_ts_drift(exchange_length(m), drift_ppb + speed);
 	return (struct cb_interval){
@@ -148,14 +163,17 @@ cb_estimate_convert(const struct cb_sample *s,
 	};
 }
 
-static struct cb_known *
-find_known(struct cb_estimate *e, const struct cb_chrony_source *m)
+/* Its place, or n_known where there is none. */
+static size_t
+find_known(const struct cb_estimate *e, const struct cb_chrony_source *m)
 {
-	for (size_t i = 0; i < e->n_known; i++)
+	size_t i;
+
+	for (i = 0; i < e->n_known; i++)
 		if (e->known[i].mode == m->mode && memcmp(e->known[i].address,
 		    m->address, sizeof(m->address)) == 0)
-			return &e->known[i];
-	return NULL;
+			break;
+	return i;
 }
 
 /* A place for a new source: a free one, or of the one not seen for longest. */
@@ -175,16 +193,21 @@ add_known(struct cb_estimate *e, const struct cb_chrony_source *m)
 	return k;
 }
 
+/*
+ * What a source has measured waits until chronyd has found that it agrees with
+ * the others, or is the only one.
+ */
 bool
 cb_estimate_is_new(const struct cb_estimate *e,
     const struct cb_chrony_source *m)
 {
-	const struct cb_known *k =
-	    find_known((struct cb_estimate *)(uintptr_t)e, m);
+	size_t i = find_known(e, m);
 
 	return m->since_sample_s != CB_CHRONY_NO_SAMPLE &&
+	    m->state != CB_CHRONY_NOT_SELECTABLE &&
 	    m->state != CB_CHRONY_FALSETICKER &&
-	    (k == NULL || !k->has_meas || k->orig_meas != m->orig_meas);
+	    (i == e->n_known || !e->known[i].has_meas ||
+	    e->known[i].orig_meas != m->orig_meas);
 }
 
 /*
@@ -217,29 +240,19 @@ learn(struct cb_known *k, const struct cb_interval *new, int64_t drift_ppb)
 	return 0;
 }
 
-static bool
-is_followed(const struct cb_known *k)
-{
-	return k->state == CB_CHRONY_SELECTED ||
-	    k->state == CB_CHRONY_COMBINED;
-}
-
 static unsigned
 take_source(struct cb_estimate *e, const struct cb_sample *s,
     const struct cb_chrony_source *m)
 {
 	bool is_new = cb_estimate_is_new(e, m);
-	struct cb_known *k = find_known(e, m);
+	size_t i = find_known(e, m);
+	struct cb_known *k = i < e->n_known ? &e->known[i] : add_known(e, m);
 	struct cb_interval new;
 
-	if (k == NULL)
-		k = add_known(e, m);
 	k->state = m->state;
 	k->seen_raw = s->after.raw_lo;
-	if (is_followed(k))
-		k->was_followed = true;
 	if (k->state == CB_CHRONY_FALSETICKER) {
-		k->has_interval = k->was_followed = false;
+		k->has_interval = false;
 		k->contradictions = 0;
 	}
 	if (!is_new)
@@ -255,8 +268,10 @@ static void
 retire_unseen(struct cb_estimate *e, int64_t raw)
 {
 	for (size_t i = 0; i < e->n_known; i++)
-		if (e->known[i].seen_raw != raw)
+		if (e->known[i].seen_raw != raw) {
 			e->known[i].state = CB_CHRONY_NOT_SELECTABLE;
+			e->known[i].contradictions = 0;
+		}
 }
 
 /*
@@ -268,8 +283,8 @@ set_drift(struct cb_estimate *e, const struct cb_chrony_tracking *t,
     int64_t raw)
 {
 	int64_t speed = cb_ts_abs(t->freq_ppb.v) + t->freq_ppb.err;
-	int64_t drift = speed <= e->max_drift_ppb ? e->max_drift_ppb :
-	    speed + FAST_MARGIN_PPB;
+	int64_t drift = of_raw_time(speed <= e->max_drift_ppb ?
+	    e->max_drift_ppb : speed + FAST_MARGIN_PPB);
 	int64_t higher = cb_ts_max(drift, e->drift_ppb);
 
 	e->freq_ppb = t->freq_ppb.v;
@@ -308,10 +323,9 @@ slew_rate(const struct cb_estimate *e, const struct cb_instant *a,
  * just begun, and is planned to last a second at least.
  */
 static void
-watch_slew(struct cb_estimate *e, const struct cb_sample *s)
+watch_slew(struct cb_estimate *e, const struct cb_sample *s, bool updated)
 {
 	bool missing = s->input == CB_INPUT_MISSING;
-	bool updated = !missing && s->tracking.ref_time_ns != e->ref_time_ns;
 
 	e->slew_ppb = 0;
 	if (e->has_last)
@@ -319,14 +333,19 @@ watch_slew(struct cb_estimate *e, const struct cb_sample *s)
 	if (!e->has_last || updated || (missing && !e->was_missing))
 		e->slew_ppb = cb_ts_max(e->slew_ppb,
 		    slew_rate(e, &s->before, &s->after));
-	if (updated) {
+	if (updated)
 		e->slew_ppb = cb_ts_max(e->slew_ppb,
 		    cb_ts_min(e->correction_ns, MAX_SLEW_PPB));
-		e->ref_time_ns = s->tracking.ref_time_ns;
-	}
 	e->was_missing = missing;
 	e->has_last = true;
 	e->last = s->after;
+}
+
+static bool
+is_followed(const struct cb_known *k)
+{
+	return k->state == CB_CHRONY_SELECTED ||
+	    k->state == CB_CHRONY_COMBINED;
 }
 
 static void
@@ -375,9 +394,8 @@ hull_of_group(const struct cb_interval *i, size_t n,
 }
 
 /*
- * The sources that chronyd follows; while none of these has an interval, those
- * that it did follow: what they proved is still true.  One that it has never
- * trusted, or trusts no more, has no part in this.
+ * The sources that chronyd follows; while none of these has an interval, all
+ * others: what they proved is still true.
  */
 static unsigned
 combine(struct cb_estimate *e, int64_t raw)
@@ -393,8 +411,7 @@ combine(struct cb_estimate *e, int64_t raw)
 	for (size_t k = 0; k < e->n_known; k++) {
 		const struct cb_known *known = &e->known[k];
 
-		if (!known->has_interval || !(followed ? is_followed(known) :
-		    known->was_followed))
+		if (!known->has_interval || (followed && !is_followed(known)))
 			continue;
 		if (known->state == CB_CHRONY_SELECTED)
 			selected = &i[n];
@@ -415,12 +432,15 @@ cb_estimate_update(struct cb_estimate *e, const struct cb_sample *s)
 {
 	const struct cb_chrony_tracking *t = &s->tracking;
 	int64_t raw = s->after.raw_lo;
+	bool updated = s->input != CB_INPUT_MISSING &&
+	    (!e->has_cooked || t->ref_time_ns != e->ref_time_ns);
 	unsigned events = 0;
 
 	if (s->input != CB_INPUT_MISSING) {
 		set_drift(e, t, raw);
 		e->has_cooked = true;
-		e->cooked = cooked_range(s);
+		e->ref_time_ns = t->ref_time_ns;
+		e->cooked = cooked_range(s, updated);
 		e->correction_ns = cb_ts_abs(t->correction_ns.v) +
 		    t->correction_ns.err;
 		for (size_t i = 0; i < s->n_sources; i++)
@@ -428,11 +448,11 @@ cb_estimate_update(struct cb_estimate *e, const struct cb_sample *s)
 		if (s->complete)
 			retire_unseen(e, raw);
 	}
-	watch_slew(e, s);
+	watch_slew(e, s, updated);
 	for (size_t i = 0; i < e->n_known; i++)
 		if (e->known[i].contradictions > 0)
 			events |= CB_EVENT_CONTRADICTION;
-	if (e->drift_ppb != e->max_drift_ppb)
+	if (e->drift_ppb != of_raw_time(e->max_drift_ppb))
 		events |= CB_EVENT_FAST;
 	return events | combine(e, raw);
 }

@@ -13,6 +13,8 @@
 
 /* A source that is not heard counts as free running for this long. */
 #define PATIENCE_NS	(5 * CB_NS_PER_S)
+/* How often the segment's file is looked at. */
+#define LOOK_NS		CB_NS_PER_S
 
 /* Conditions that are logged when they begin and end, beside the CB_EVENTs. */
 enum {
@@ -80,7 +82,8 @@ log_conditions(struct cb_daemon *d, unsigned now)
 		const char *ends;
 	} texts[] = {
 		{ CONDITION_LOCAL, "chronyd follows its own clock (local): "
-		    "not synchronized", "chronyd follows a source again" },
+		    "not synchronized", "chronyd no longer follows its own "
+		    "clock" },
 		{ CB_EVENT_CONTRADICTION, "a source contradicts what it "
 		    "measured before: the bound takes in both",
 		    "the source agrees with itself again" },
@@ -158,15 +161,6 @@ answer_signals(void)
 	asked_to_disrupt = 0;
 }
 
-static int64_t
-mono_now(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return cb_ts_ns(&ts);
-}
-
 /* Signals are served in here and nowhere else. */
 static void
 sleep_until(int64_t mono, const sigset_t *mask)
@@ -174,7 +168,7 @@ sleep_until(int64_t mono, const sigset_t *mask)
 	int64_t left;
 	struct timespec ts;
 
-	while (!stopped && (left = mono - mono_now()) > 0) {
+	while (!stopped && (left = mono - cb_clocks_mono()) > 0) {
 		ts.tv_sec = (time_t)(left / CB_NS_PER_S);
 		ts.tv_nsec = (long)(left % CB_NS_PER_S);
 		pselect(0, NULL, NULL, NULL, &ts, mask);
@@ -205,21 +199,40 @@ catch_signals(sigset_t *mask)
 	sigaction(SIGPIPE, &sa, NULL);
 }
 
-void
+/* Without its file nobody hears us, and another daemon may have come. */
+static bool
+has_lost_segment(struct cb_daemon *d)
+{
+	int64_t now = cb_clocks_mono();
+
+	if (now - d->looked_mono < LOOK_NS)
+		return false;
+	d->looked_mono = now;
+	return !cb_shm_write_is_there(&d->writer);
+}
+
+bool
 cb_loop_run(struct cb_daemon *d)
 {
 	sigset_t mask;
-	int64_t next = mono_now();
+	int64_t next = cb_clocks_mono();
 
 	catch_signals(&mask);
 	d->tick_ns = cb_clocks_tick();
 	while (!stopped) {
+		if (has_lost_segment(d)) {
+			cb_log_warn("%s: the segment was removed, replaced or "
+			    "cut", d->options.run_dir);
+			return false;
+		}
 		cb_loop_tick(d);
 		/* Late by whole intervals: those are lost, not made up for. */
-		next = cb_ts_max(next + d->options.interval_ns, mono_now());
+		next = cb_ts_max(next + d->options.interval_ns,
+		    cb_clocks_mono());
 		sleep_until(next, &mask);
 	}
 	cb_log_info("%s: the segment stays as it is, and ages",
 	    stopped == SIGTERM ? "SIGTERM" : stopped == SIGINT ? "SIGINT" :
 	    "SIGHUP");
+	return true;
 }

@@ -23,7 +23,7 @@ cb_publish_bound(const struct cb_estimate *e, const struct cb_sample *s,
 {
 	const struct cb_instant *now = &s->after;
 	struct cb_interval truth, cooked;
-	int64_t lo, hi, bound, drift;
+	int64_t lo, hi, bound, drift, speed, slew;
 
 	if (!e->has_interval)
 		return false;
@@ -33,14 +33,13 @@ cb_publish_bound(const struct cb_estimate *e, const struct cb_sample *s,
 	hi = cb_ts_max(now->real - now->raw_lo, cooked.hi);
 	bound = cb_ts_max(truth.hi - lo, hi - truth.lo);
 
-	drift = e->drift_ppb + cb_ts_abs(e->freq_ppb) + e->freq_err_ppb;
-	/*
-	 * A chronyd that died in the middle of a slew will not end it; and the
-	 * clock by which readers tell the elapsed time is slewed as much.
-	 */
-	if (s->input == CB_INPUT_MISSING)
-		drift = (drift + e->slew_ppb) * CB_NS_PER_S /
-		    (CB_NS_PER_S - e->slew_ppb) + 1;
+	speed = cb_ts_abs(e->freq_ppb) + e->freq_err_ppb;
+	drift = e->drift_ppb + speed;
+	/* A chronyd that died in the middle of a slew will not end it. */
+	slew = s->input == CB_INPUT_MISSING ? e->slew_ppb : 0;
+	/* Readers tell the elapsed time by a clock that is slower by that. */
+	drift = (drift + slew) * CB_NS_PER_S /
+	    (CB_NS_PER_S - speed - slew) + 1;
 	/* 1 ns: a reader of ClockBound 2.x cuts its growth off. */
 	bound += cb_ts_drift(e->correction_ns, drift) +
 	    cb_ts_drift(SLEW_TIMER_NS, e->slew_ppb) +

@@ -14,6 +14,10 @@
 #define REPLY_NS	INT64_C(50000000)
 /* Times to start over when chronyd updates between its replies. */
 #define TRIES		3
+/* A tick that has taken this long asks no more. */
+#define TICK_NS		CB_NS_PER_S
+/* How often all sources are asked, for those that were added. */
+#define SWEEP_NS	(10 * CB_NS_PER_S)
 
 static bool
 missing(struct cb_daemon *d, const char *why)
@@ -33,6 +37,7 @@ open_chrony(struct cb_daemon *d)
 	if (d->chrony.fd != -1)
 		return true;
 	d->sweep = true;
+	d->opened++;
 	if (cb_chrony_open(&d->chrony, d->options.chrony_socket, &what))
 		return true;
 	snprintf(why, sizeof(why), "cannot %s: %s%s", what, strerror(errno),
@@ -51,6 +56,9 @@ ask(struct cb_daemon *d, enum cb_chrony_command command, uint32_t index,
 {
 	int64_t timeout = cb_ts_min(REPLY_NS, d->options.interval_ns / 2);
 	bool connected = d->chrony.fd != -1;
+
+	if (cb_clocks_mono() > d->deadline_mono)
+		return missing(d, "answers too slowly");
 
 	for (;;) {
 		if (!open_chrony(d))
@@ -128,6 +136,7 @@ ask_all(struct cb_daemon *d)
 
 	s->n_sources = 0;
 	d->selected = -1;
+	d->swept = true;
 	if (!ask_firmly(d, CB_CHRONY_N_SOURCES, 0, reply))
 		return false;
 	d->n_sources = cb_chrony_decode_n_sources(reply);
@@ -137,7 +146,6 @@ ask_all(struct cb_daemon *d)
 			return false;
 		s->complete = s->complete && exists;
 	}
-	d->sweep = false;
 	return true;
 }
 
@@ -168,7 +176,7 @@ ask_some(struct cb_daemon *d)
 	if (!ask_source(d, d->next, &exists))
 		return false;
 	/* Sources come and go, and become selected. */
-	return d->selected == selected && exists ? true : ask_all(d);
+	return (d->selected == selected && exists) || ask_all(d);
 }
 
 static bool
@@ -180,36 +188,68 @@ has_news(const struct cb_daemon *d)
 	return false;
 }
 
+/* Has chronyd done nothing between two of its reports? */
+static bool
+is_same(const struct cb_chrony_tracking *a, const struct cb_chrony_tracking *b)
+{
+	return a->ref_time_ns == b->ref_time_ns && a->leap == b->leap &&
+	    a->freq_ppb.v == b->freq_ppb.v;
+}
+
 /*
  * Replies describe one instant only if nothing happened in between.  Each
  * update of chronyd's changes ref_time: with a measurement in hand that will
  * be used, tracking is asked for again.
  */
 static bool
+ask_once(struct cb_daemon *d, bool *settled)
+{
+	struct cb_sample *s = &d->sample;
+	struct cb_chrony_tracking first;
+	unsigned opened;
+
+	s->n_sources = 0;
+	s->complete = d->swept = false;
+	cb_clocks_read(&s->before);
+	s->told = s->before;
+	if (!ask_tracking(d, &s->tracking))
+		return false;
+	opened = d->opened;
+	if (!(d->sweep ? ask_all(d) : ask_some(d)))
+		return false;
+	if (has_news(d)) {
+		first = s->tracking;
+		cb_clocks_read(&s->told);
+		if (!ask_tracking(d, &s->tracking))
+			return false;
+		*settled = is_same(&first, &s->tracking);
+	} else {
+		*settled = true;
+	}
+	/* Another chronyd may have answered than the one before. */
+	*settled &= d->opened == opened;
+	return true;
+}
+
+static bool
 ask_chrony(struct cb_daemon *d)
 {
 	struct cb_sample *s = &d->sample;
-	int64_t ref_time;
+	bool settled = false;
 
-	for (int i = 0; i < TRIES; i++) {
+	for (int i = 0; i < TRIES && !settled; i++)
+		if (!ask_once(d, &settled))
+			return false;
+	if (!settled) {
+		/* What it says of itself holds; its measurements wait. */
 		s->n_sources = 0;
 		s->complete = false;
-		cb_clocks_read(&s->before);
-		if (!ask_tracking(d, &s->tracking) ||
-		    !(d->sweep ? ask_all(d) : ask_some(d)))
-			return false;
-		ref_time = s->tracking.ref_time_ns;
-		if (!has_news(d))
-			return true;
-		if (!ask_tracking(d, &s->tracking))
-			return false;
-		if (s->tracking.ref_time_ns == ref_time)
-			return true;
+	} else if (d->swept) {
+		d->swept_raw = s->before.raw_lo;
+		d->sweep = !s->complete && d->n_sources <= CB_MAX_SOURCES;
+	} else if (s->before.raw_lo - d->swept_raw >= SWEEP_NS) {
+		d->sweep = true;
 	}
-	/* Restless: what it says of itself holds, its measurements wait. */
-	d->sweep |= s->complete;
-	s->n_sources = 0;
-	s->complete = false;
 	return true;
 }
 
@@ -221,18 +261,20 @@ finish_sample(struct cb_daemon *d, bool answered)
 	cb_clocks_read(&s->after);
 	if (!answered)
 		return;
+	if (s->after.real < 0 || s->after.real / CB_NS_PER_S > CB_TS_MAX_S) {
+		missing(d, "CLOCK_REALTIME out of range");
+		return;
+	}
 	s->input = cb_status_input(&s->tracking,
 	    s->after.real + s->tracking.correction_ns.v);
 	if (s->input == CB_INPUT_MISSING)
 		missing(d, "last update in the future");
-	else if (s->after.real < 0 || s->after.real / CB_NS_PER_S >
-	    CB_TS_MAX_S)
-		missing(d, "CLOCK_REALTIME out of range");
 }
 
 static void
 sample_chrony(struct cb_daemon *d)
 {
+	d->deadline_mono = cb_clocks_mono() + TICK_NS;
 	finish_sample(d, ask_chrony(d));
 }
 
@@ -247,21 +289,28 @@ bound_chrony(struct cb_daemon *d)
 static void
 sample_tracking(struct cb_daemon *d)
 {
+	d->deadline_mono = cb_clocks_mono() + TICK_NS;
 	d->sample.n_sources = 0;
 	cb_clocks_read(&d->sample.before);
 	finish_sample(d, ask_tracking(d, &d->sample.tracking));
 }
 
-/* chronyd's own estimate, as it came last, growing from then on. */
+/*
+ * chronyd's own estimate, as it came last, growing from then on.  While it
+ * follows its own clock its numbers mean nothing.
+ */
 static bool
 bound_tracking(struct cb_daemon *d)
 {
-	if (d->sample.input != CB_INPUT_MISSING) {
-		d->bound = (struct cb_bound){ d->sample.before.as_of,
-		    d->sample.tracking.estimate_ns, d->options.max_drift_ppb };
-		d->has_bound = true;
+	const struct cb_sample *s = &d->sample;
+
+	if (s->input != CB_INPUT_MISSING &&
+	    s->tracking.ref_id != CB_CHRONY_REF_ID_LOCAL) {
+		d->bound = (struct cb_bound){ s->before.as_of,
+		    s->tracking.estimate_ns, d->options.max_drift_ppb };
+		d->was_bound = true;
 	}
-	return d->has_bound;
+	return d->was_bound;
 }
 
 static const struct cb_source sources[] = {

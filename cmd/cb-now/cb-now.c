@@ -53,6 +53,14 @@ print_and_exit(const char *text)
 	exit(EXIT_TRUSTED);
 }
 
+static const char *
+parse_path(const char *name, const char *text)
+{
+	if (*text == '\0')
+		errx(EXIT_UNUSABLE, "%s '': expected a path", name);
+	return text;
+}
+
 static void
 fail_clock(const char *path, const clockbound_err *e)
 {
@@ -109,10 +117,10 @@ main(int argc, char *argv[])
 	    NULL)) != -1)
 		switch (c) {
 		case 's':
-			shm = optarg;
+			shm = parse_path("--shm", optarg);
 			break;
 		case OPT_VMCLOCK:
-			vmclock = optarg;
+			vmclock = parse_path("--vmclock", optarg);
 			break;
 		case 'h':
 			print_and_exit(usage_text);

@@ -31,7 +31,8 @@ is_there() {
 PATH=$PATH:/usr/sbin:/sbin
 missing=
 for purpose in "$@"; do
-	for pair in $(packages "$purpose"); do
+	pairs=$(packages "$purpose") || exit
+	for pair in $pairs; do
 		is_there "${pair#*:}" || missing="$missing ${pair%%:*}"
 	done
 done
@@ -47,6 +48,11 @@ then
 	exit 1
 fi
 echo "Installing:$missing"
+case $missing in
+*chrony*)
+	echo "chrony takes the place of another time daemon, and runs as a" \
+	    "service from then on; systemctl disable --now chrony ends it." ;;
+esac
 export DEBIAN_FRONTEND=noninteractive
 # An index that is too old, or none at all, is the usual cause of a failure.
 # shellcheck disable=SC2086 # words are meant to be split

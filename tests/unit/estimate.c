@@ -17,6 +17,8 @@
 
 #define DRIFT	INT64_C(50000)
 #define FREQ	INT64_C(50000)
+/* DRIFT of true time is this much of the raw time of a clock that is slow. */
+#define GROWTH	INT64_C(50003)
 
 /* CLOCK_REALTIME - CLOCK_MONOTONIC_RAW, and the latter, in every sample. */
 #define REAL	(INT64_C(1700000000) * S)
@@ -32,6 +34,7 @@ make_sample(int64_t freq_ppb, uint32_t since_s)
 {
 	struct cb_sample s = {
 		.before = { RAW, RAW, RAW, REAL + RAW },
+		.told = { RAW, RAW, RAW, REAL + RAW },
 		.after = { RAW, RAW, RAW, REAL + RAW },
 		.input = CB_INPUT_SYNCHRONIZED,
 		.tracking = { .freq_ppb = { freq_ppb, 0 }, .ref_time_ns = 1 },
@@ -97,7 +100,7 @@ each_widening_is_needed(void)
 
 	/* It was taken at the beginning of a second, asked for at the end. */
 	s = make_sample(FREQ, 0);
-	s.before.real = s.after.real += S - 1;
+	s.before.real = s.told.real = s.after.real += S - 1;
 	check_needed("since_sample is cut to whole seconds", &s,
 	    latest_truth(FREQ, S - 1, S - 1), cb_ts_drift(S - 1, DRIFT));
 
@@ -107,6 +110,7 @@ each_widening_is_needed(void)
 	s.before.raw_lo = s.before.raw_hi -= MS;
 	s.after.real += MS;
 	s.after.raw_lo = s.after.raw_hi += MS;
+	s.told = s.after;
 	check_needed("a second's boundary amid the questions", &s,
 	    latest_truth(FREQ, 2 * S + MS, 0), cb_ts_drift(S, DRIFT + FREQ));
 
@@ -163,28 +167,38 @@ clocks_are_believed_no_better_than_they_were_read(void)
 	struct cb_sample s = make_sample(0, 0);
 
 	/* REALTIME was read at the very first of the raw interval. */
-	s.before.raw_hi = s.after.raw_hi += MS;
-	check_needed("the pair's spread", &s, latest_truth(0, 0, 0), MS);
+	s.told.raw_hi = s.after.raw_hi += MS;
+	check_needed("the pair's spread", &s, latest_truth(0, 0, 0),
+	    MS + MS / 10);
 
-	/* chronyd told its correction at the end of a slew that we saw. */
+	/* chronyd told its correction after a step that we saw. */
 	s = make_sample(0, 0);
-	s.before.raw_lo = s.before.raw_hi -= 50 * MS;
-	s.before.real -= 54 * MS;
-	check_needed("a slew amid the questions", &s, latest_truth(0, 0, 0),
-	    4 * MS);
-	/* Or at its beginning: REALTIME has moved away since. */
-	check_needed_early("the beginning of that slew", &s,
-	    REAL - 4 * MS, 5 * MS);
-	s.before.real += 8 * MS;
-	check_needed("a slew the other way", &s, latest_truth(0, 0, 4 * MS),
-	    5 * MS);
+	s.told.raw_lo = s.told.raw_hi -= MS;
+	s.told.real -= S + MS;
+	check_needed("a step amid the questions", &s, latest_truth(0, 0, 0),
+	    S);
+	/* Or before it. */
+	check_needed_early("the beginning of that", &s, REAL - S, S);
+	s.told.real += 2 * S;
+	check_needed("a step the other way", &s, latest_truth(0, 0, S), S);
+
+	/*
+	 * A slew of 10 % up, then down: chronyd answered when it turned, and
+	 * what we read before and after shows nothing of it.
+	 */
+	s = make_sample(0, 0);
+	s.told.raw_lo = s.told.raw_hi -= 20 * MS;
+	s.told.real -= 20 * MS;
+	check_needed("a slew that turns amid the questions", &s,
+	    latest_truth(0, 0, MS), 2 * MS);
 
 	/* The cooked clock has its own rate, from the answer to the end. */
 	s = make_sample(-FREQ, 0);
-	s.before.raw_lo = s.before.raw_hi -= S;
-	s.before.real -= S;
+	s.told.raw_lo = s.told.raw_hi -= S;
+	s.told.real -= S;
 	check_needed("the cooked clock runs on amid the questions", &s,
-	    REAL + cb_ts_drift(S, FREQ), cb_ts_drift(S, FREQ));
+	    REAL + cb_ts_drift(S, FREQ + 100 * MS),
+	    cb_ts_drift(S, FREQ));
 }
 
 /* What the sample's measurement is told to have found. */
@@ -199,9 +213,9 @@ measure(struct cb_sample *s, int64_t found, int64_t err)
 static void
 pass(struct cb_sample *s, int64_t ns)
 {
-	struct cb_instant *i[] = { &s->before, &s->after };
+	struct cb_instant *i[] = { &s->before, &s->told, &s->after };
 
-	for (size_t k = 0; k < 2; k++) {
+	for (size_t k = 0; k < 3; k++) {
 		i[k]->as_of += ns;
 		i[k]->raw_lo += ns;
 		i[k]->raw_hi += ns;
@@ -225,7 +239,7 @@ an_interval_widens_and_is_cut(void)
 	pass(&s, 10 * S);
 	CHECK_EQ(cb_estimate_update(&e, &s), 0);
 	CHECK_EQ(e.interval.hi - e.interval.lo,
-	    width + 2 * cb_ts_drift(10 * S, DRIFT));
+	    width + 2 * cb_ts_drift(10 * S, GROWTH));
 
 	/* A sharp one cuts; a blunt one changes nothing. */
 	measure(&s, 0, 0);
@@ -240,7 +254,7 @@ an_interval_widens_and_is_cut(void)
 	s.input = CB_INPUT_MISSING;
 	CHECK_EQ(cb_estimate_update(&e, &s), 0);
 	CHECK_EQ(e.interval.hi - e.interval.lo,
-	    width + 2 * cb_ts_drift(S, DRIFT));
+	    width + 2 * cb_ts_drift(S, GROWTH));
 }
 
 static void
@@ -362,7 +376,7 @@ sources_that_disagree_give_the_hull_of_the_largest_group(void)
 	    (int64_t[]){ 0, S, S }), CB_EVENT_DISAGREE);
 	CHECK_NEAR(e.interval.lo, a.lo);
 	CHECK_NEAR(e.interval.hi, a.hi);
-	/* None is selected: all that were followed. */
+	/* None is selected: all of them. */
 	CHECK_EQ(update_with(&e, 3, (uint16_t[]){ QUE, QUE, QUE },
 	    (int64_t[]){ 0, S, S }), CB_EVENT_DISAGREE);
 	CHECK_NEAR(e.interval.lo, a.lo);
@@ -370,27 +384,25 @@ sources_that_disagree_give_the_hull_of_the_largest_group(void)
 }
 
 static void
-only_sources_that_chronyd_followed_count(void)
+only_sources_that_chronyd_trusts_count(void)
 {
 	struct cb_estimate e;
 
+	/* What was measured before counts from the first selection on. */
 	cb_estimate_init(&e, DRIFT);
-	update_with(&e, 2, (uint16_t[]){ QUE, NOT }, (int64_t[]){ 0, 0 });
+	update_with(&e, 2, (uint16_t[]){ QUE, FALSE_ }, (int64_t[]){ 0, 0 });
 	CHECK(!e.has_interval);
-	/* What was measured before the selection counts from then on. */
-	update_with(&e, 2, (uint16_t[]){ SEL, NOT }, (int64_t[]){ 0, 0 });
+	update_with(&e, 2, (uint16_t[]){ SEL, NOT }, (int64_t[]){ 0, S });
 	CHECK(e.has_interval);
-	/* The selected one is lost: what it proved is still true. */
-	update_with(&e, 2, (uint16_t[]){ QUE, NOT }, (int64_t[]){ 0, S });
+	CHECK(e.interval.hi < REAL + S / 2);
+	/* The selected one is lost, and measures something else. */
+	update_with(&e, 2, (uint16_t[]){ QUE, FALSE_ }, (int64_t[]){ S, S });
 	CHECK(e.has_interval);
 	CHECK(e.interval.hi < REAL + S / 2);
 	/* It turns out to lie: then it proved nothing. */
-	update_with(&e, 2, (uint16_t[]){ FALSE_, NOT }, (int64_t[]){ 0, S });
+	update_with(&e, 2, (uint16_t[]){ FALSE_, QUE }, (int64_t[]){ 0, S });
 	CHECK(!e.has_interval);
 	/* A source that is gone was not proved wrong. */
-	update_with(&e, 2, (uint16_t[]){ SEL, NOT }, (int64_t[]){ 0, S });
-	update_with(&e, 1, (uint16_t[]){ FALSE_ }, (int64_t[]){ 0 });
-	CHECK(!e.has_interval);
 	update_with(&e, 2, (uint16_t[]){ QUE, SEL }, (int64_t[]){ 0, S });
 	update_with(&e, 1, (uint16_t[]){ QUE }, (int64_t[]){ 0 });
 	CHECK(e.has_interval);
@@ -436,17 +448,17 @@ a_frequency_beyond_the_drift_stands_in_for_it(void)
 	s.tracking.freq_ppb.v = -60000;
 	pass(&s, S);
 	CHECK_EQ(cb_estimate_update(&e, &s), CB_EVENT_FAST);
-	CHECK_EQ(e.drift_ppb, 65000);
+	CHECK_EQ(e.drift_ppb, 65005);
 	/* Also for the time before it was known. */
 	CHECK_EQ(e.interval.hi - e.interval.lo,
-	    width + 2 * cb_ts_drift(S, 65000));
+	    width + 2 * cb_ts_drift(S, 65005));
 	/* And until it falls. */
 	s.tracking.freq_ppb.v = 50000;
 	pass(&s, S);
 	CHECK_EQ(cb_estimate_update(&e, &s), 0);
-	CHECK_EQ(e.drift_ppb, DRIFT);
+	CHECK_EQ(e.drift_ppb, GROWTH);
 	CHECK_EQ(e.interval.hi - e.interval.lo,
-	    width + 4 * cb_ts_drift(S, 65000));
+	    width + 4 * cb_ts_drift(S, 65005));
 }
 
 static struct cb_bound
@@ -483,7 +495,7 @@ the_bound_is_the_largest_distance_of_either_clock(void)
 	CHECK_EQ(publish_distances(-MS, MS, 0, 5 * MS).bound_ns, 6 * MS + 2);
 	CHECK_EQ(publish_distances(-MS, MS, 0, -5 * MS).bound_ns, 6 * MS + 2);
 	CHECK_EQ(publish_distances(2 * MS, 3 * MS, 0, 0).bound_ns, 3 * MS + 2);
-	CHECK_EQ(publish_distances(0, 0, 0, 0).drift_ppb, DRIFT);
+	CHECK_EQ(publish_distances(0, 0, 0, 0).drift_ppb, GROWTH + 1);
 }
 
 /*
@@ -522,6 +534,22 @@ readers_are_owed_the_slew_of_their_elapsed_time(void)
 	CHECK(cb_ts_ns(&now.latest) - truth < cb_ts_drift(slew, DRIFT));
 }
 
+/* The clock by which a reader tells the elapsed time is made to run slow. */
+static void
+readers_are_owed_the_frequency_of_their_elapsed_time(void)
+{
+	const int64_t freq = 500000, raw = 1000 * S;
+	struct cb_sample s = make_sample(freq, 0);
+	struct cb_estimate e;
+	int64_t drift;
+
+	cb_estimate_init(&e, freq);
+	cb_estimate_update(&e, &s);
+	drift = publish(&e, &s, 0).drift_ppb;
+	CHECK(cb_ts_drift(raw - cb_ts_drift(raw, freq), drift) >=
+	    cb_ts_drift(raw, e.drift_ppb) + cb_ts_drift(raw, freq));
+}
+
 static void
 the_coarse_clock_may_stand_still(void)
 {
@@ -532,7 +560,7 @@ the_coarse_clock_may_stand_still(void)
 	cb_estimate_update(&e, &s);
 	e.slew_ppb = 0;
 	CHECK_EQ(publish(&e, &s, 4 * MS).bound_ns - publish(&e, &s, 0).bound_ns,
-	    cb_ts_drift(24 * MS, DRIFT));
+	    cb_ts_drift(24 * MS, GROWTH + 1));
 }
 
 /*
@@ -544,7 +572,7 @@ slew(struct cb_estimate *e, struct cb_sample *s, int64_t before,
     int64_t during)
 {
 	pass(s, 100 * MS);
-	s->before = s->after;
+	s->before = s->told = s->after;
 	s->before.raw_lo = s->before.raw_hi -= 10 * MS;
 	s->before.real += before - 10 * MS;
 	s->after.real += before + during;
@@ -631,11 +659,12 @@ main(void)
 	a_contradiction_takes_in_both_and_three_begin_anew();
 	sources_are_cut_with_each_other();
 	sources_that_disagree_give_the_hull_of_the_largest_group();
-	only_sources_that_chronyd_followed_count();
+	only_sources_that_chronyd_trusts_count();
 	a_source_is_known_by_its_address_and_there_is_room_for_new_ones();
 	a_frequency_beyond_the_drift_stands_in_for_it();
 	the_bound_is_the_largest_distance_of_either_clock();
 	readers_are_owed_the_slew_of_their_elapsed_time();
+	readers_are_owed_the_frequency_of_their_elapsed_time();
 	the_coarse_clock_may_stand_still();
 	a_slew_is_seen_whole_or_taken_for_as_fast_as_it_can_be();
 	a_slew_that_nobody_ends_is_in_the_drift();

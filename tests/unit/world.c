@@ -38,7 +38,7 @@ __extension__ typedef __int128 fix;
 #define FIX(ns)		((fix)(ns) * ((fix)1 << 32))
 #define EPOCH		(INT64_C(1800000000) * S)
 #define NEVER		INT64_MAX
-#define MAX_SERVERS	6
+#define MAX_SERVERS	12
 #define COARSE_TICK	(4 * MS)
 #define COARSE_STALL	6
 
@@ -61,6 +61,7 @@ struct meas {
 };
 
 struct server {
+	unsigned id;		/* its address */
 	enum cb_chrony_mode mode;
 	int state;
 	int poll;
@@ -84,7 +85,10 @@ static struct {
 	int64_t drift_ppb, limit_ppb;
 	int64_t freq_ppb, real_ppb;
 	int64_t jump_ns, slew_end_ns, restart_ns, mute_until_ns;
-	int64_t coarse_ns;
+	int64_t coarse_ns, churn_ns;
+	int64_t calm_ns;	/* between jumps of the oscillator, at most */
+	int64_t hold_ups;	/* one in so many questions and answers */
+	bool holds_still;	/* chronyd keeps its frequency near zero */
 	fix ref_time;
 	int64_t update_interval_ns;
 	bool steers, old_refclock_age, dead, untold, synced, lies;
@@ -94,8 +98,8 @@ static struct {
 
 static struct {
 	int64_t trusted, untrusted, untold, missed, ticks, worlds;
-	int64_t contradictions, fast, mute, steps, updates, restarts;
-	int64_t interleaved, peer, refclock, lies;
+	int64_t contradictions, mute, steps, updates, restarts;
+	int64_t interleaved, peer, refclock, lies, churned;
 	int64_t ratio[11];	/* of error to half-width, in tenths */
 	double worst;
 } count;
@@ -171,7 +175,9 @@ update(const struct server *s)
 	fix d = w.at.raw - s->last.raw, corr;
 	int64_t error = s->last.err_ns / 2, last;
 
-	if (!one_in(4))
+	if (w.holds_still)
+		w.freq_ppb = between(-1000, 1000);
+	else if (!one_in(4))
 		w.freq_ppb = w.drift_ppb + between(-1000, 1000);
 	else
 		w.freq_ppb = between(-w.limit_ppb, w.limit_ppb);
@@ -295,6 +301,52 @@ ask_server(struct server *s)
 }
 
 static void
+make_server(struct server *s)
+{
+	static unsigned id;
+
+	static const enum cb_chrony_mode modes[] = {
+		CB_CHRONY_CLIENT, CB_CHRONY_CLIENT, CB_CHRONY_CLIENT,
+		CB_CHRONY_PEER, CB_CHRONY_REFCLOCK
+	};
+
+	*s = (struct server){
+		.id = id++ % 1000,
+		.mode = modes[between(0, 4)],
+		.state = CB_CHRONY_NOT_SELECTABLE,
+		.poll = (int)between(-4, one_in(4) ? 11 : 8),
+		.interleaved = one_in(2),
+		.delay_ns = between(0, one_in(3) ? 200 * MS : 100 * US),
+		.jitter_ns = one_in(2) ? 0 : between(0, 20 * MS),
+		.err_ns = one_in(2) ? 0 : between(0, 5 * MS),
+		.asymmetry = (int)between(-1, 1),
+		.poll_ns = w.now_ns + between(0, 2 * S),
+		.reply_ns = NEVER,
+		.lies_ns = NEVER
+	};
+	if (s->mode == CB_CHRONY_REFCLOCK)
+		s->interleaved = false;
+}
+
+/* Sources come and go; those behind them get other indexes. */
+static void
+churn(void)
+{
+	w.churn_ns = w.now_ns + between(S, 3000 * S);
+	if (w.n > 1 && one_in(2)) {
+		size_t gone = (size_t)between(0, (int64_t)w.n - 1);
+
+		w.n--;
+		memmove(&w.servers[gone], &w.servers[gone + 1],
+		    (w.n - gone) * sizeof(w.servers[0]));
+	} else if (w.n < MAX_SERVERS) {
+		make_server(&w.servers[w.n++]);
+	}
+	select_servers();
+	count.churned++;
+}
+
+static void
 restart(void)
 {
 	w.restart_ns = w.now_ns + between(300, 3000) * S;
@@ -322,12 +374,14 @@ happen(void)
 	if (w.jump_ns <= w.now_ns) {
 		w.drift_ppb = one_in(3) ? w.limit_ppb *
 		    (one_in(2) ? 1 : -1) : between(-w.limit_ppb, w.limit_ppb);
-		w.jump_ns = w.now_ns + between(MS, 300 * S);
+		w.jump_ns = w.now_ns + between(MS, w.calm_ns);
 	}
 	if (w.dead)
 		return;
 	if (w.restart_ns <= w.now_ns)
 		restart();
+	if (w.churn_ns <= w.now_ns)
+		churn();
 	if (w.slew_end_ns <= w.now_ns) {
 		w.slew_end_ns = NEVER;
 		w.real_ppb = -w.freq_ppb;
@@ -347,7 +401,8 @@ next_event(void)
 
 	if (w.dead)
 		return ns;
-	ns = cb_ts_min(ns, cb_ts_min(w.slew_end_ns, w.restart_ns));
+	ns = cb_ts_min(ns, cb_ts_min(w.slew_end_ns,
+	    cb_ts_min(w.restart_ns, w.churn_ns)));
 	for (size_t i = 0; i < w.n; i++)
 		ns = cb_ts_min(ns, cb_ts_min(w.servers[i].poll_ns,
 		    w.servers[i].reply_ns));
@@ -373,37 +428,12 @@ pass(int64_t ns)
 }
 
 static void
-make_server(struct server *s)
-{
-	static const enum cb_chrony_mode modes[] = {
-		CB_CHRONY_CLIENT, CB_CHRONY_CLIENT, CB_CHRONY_CLIENT,
-		CB_CHRONY_PEER, CB_CHRONY_REFCLOCK
-	};
-
-	*s = (struct server){
-		.mode = modes[between(0, 4)],
-		.state = CB_CHRONY_NOT_SELECTABLE,
-		.poll = (int)between(-4, 8),
-		.interleaved = one_in(2),
-		.delay_ns = between(0, one_in(3) ? 200 * MS : 100 * US),
-		.jitter_ns = one_in(2) ? 0 : between(0, 20 * MS),
-		.err_ns = one_in(2) ? 0 : between(0, 5 * MS),
-		.asymmetry = (int)between(-1, 1),
-		.poll_ns = between(0, 2 * S),
-		.reply_ns = NEVER,
-		.lies_ns = NEVER
-	};
-	if (s->mode == CB_CHRONY_REFCLOCK)
-		s->interleaved = false;
-}
-
-static void
 make_world(struct cb_daemon *d)
 {
 	static const int64_t intervals[] = {
-		10 * MS, 100 * MS, 100 * MS, 100 * MS, S, 5 * S
+		MS, 10 * MS, 100 * MS, 100 * MS, S, 5 * S
 	};
-	int64_t limit = one_in(2) ? 50000 : between(1, 200) * 1000;
+	int64_t limit = one_in(2) ? 50000 : between(1, 1000) * 1000;
 
 	memset(&w, 0, sizeof(w));
 	w.limit_ppb = limit;
@@ -420,10 +450,14 @@ make_world(struct cb_daemon *d)
 	w.drift_ppb = between(-limit, limit);
 	if (w.steers)
 		w.real_ppb = -w.freq_ppb;
-	w.jump_ns = between(MS, 300 * S);
+	w.holds_still = one_in(4);
+	w.calm_ns = one_in(4) ? 20000 * S : 300 * S;
+	w.hold_ups = one_in(4) ? 4 : 500;
+	w.churn_ns = one_in(2) ? NEVER : between(S, 3000 * S);
+	w.jump_ns = between(MS, w.calm_ns);
 	w.restart_ns = between(100 * S, 3000 * S);
 	w.slew_end_ns = NEVER;
-	w.n = (size_t)between(1, MAX_SERVERS);
+	w.n = (size_t)between(1, one_in(4) ? MAX_SERVERS : 6);
 	for (size_t i = 0; i < w.n; i++)
 		make_server(&w.servers[i]);
 	if (w.n >= 3 && one_in(2)) {
@@ -439,7 +473,6 @@ make_world(struct cb_daemon *d)
 		count.refclock += w.servers[i].mode == CB_CHRONY_REFCLOCK;
 	}
 	d->options.interval_ns = intervals[between(0, 5)];
-	/* The option may be wrong: then the frequency shows it. */
 	d->options.max_drift_ppb = limit;
 	count.worlds++;
 }
@@ -517,10 +550,10 @@ read_once(struct cb_shm_reader *r, uint64_t seed)
 static void
 go_mute(void)
 {
-	w.mute_until_ns = w.now_ns + between(MS, 20 * S);
+	w.mute_until_ns = w.now_ns + between(MS, 200 * S);
 	w.dead = one_in(2);
 	/* If it was slewing, nobody will end that in time. */
-	w.untold = true;
+	w.untold |= w.slew_end_ns != NEVER;
 	count.mute++;
 }
 
@@ -569,9 +602,9 @@ report(void)
 	printf("worlds %" PRId64 ", ticks %" PRId64 ", updates %" PRId64
 	    ", steps %" PRId64 ", restarts %" PRId64 ", mute %" PRId64
 	    ", interleaved %" PRId64 ", peers %" PRId64 ", refclocks %" PRId64
-	    ", liars %" PRId64 "\n", count.worlds, count.ticks, count.updates,
+	    ", liars %" PRId64 ", come and gone %" PRId64 "\n", count.worlds, count.ticks, count.updates,
 	    count.steps, count.restarts, count.mute, count.interleaved,
-	    count.peer, count.refclock, count.lies);
+	    count.peer, count.refclock, count.lies, count.churned);
 	printf("error / half-width, tenths of the readings by tenths:");
 	for (int i = 0; i <= 10; i++)
 		printf(" %.5f", (double)count.ratio[i] /
@@ -711,7 +744,7 @@ tell_source(uint8_t *p, size_t index)
 	fix cooked = cooked_then(s->last.raw);
 	int64_t since = to_ns(w.at.cooked) / S - to_ns(cooked) / S;
 
-	put(p + 28, 4, 0x7f000001 + index);
+	put(p + 28, 4, 0x7f000000 + s->id);
 	put(p + 48, 2, (uint64_t)s->poll);
 	put(p + 52, 2, (uint64_t)s->state);
 	put(p + 54, 2, (uint64_t)s->mode);
@@ -738,7 +771,8 @@ cb_chrony_ask(struct cb_chrony *c, enum cb_chrony_command command,
 		errno = ETIMEDOUT;
 		return false;
 	}
-	pass(one_in(500) ? between(0, 20 * MS) : between(5 * US, 50 * US));
+	pass(one_in(w.hold_ups) ? between(0, 20 * MS) :
+	    between(5 * US, 50 * US));
 	w.at = clocks_at(w.now_ns);
 	memset(reply, 0, CB_CHRONY_MAX_LEN);
 	*status = 0;
@@ -756,7 +790,8 @@ cb_chrony_ask(struct cb_chrony *c, enum cb_chrony_command command,
 			*status = CB_CHRONY_STATUS_NO_SOURCE;
 		break;
 	}
-	pass(one_in(500) ? between(0, 20 * MS) : between(5 * US, 50 * US));
+	pass(one_in(w.hold_ups) ? between(0, 20 * MS) :
+	    between(5 * US, 50 * US));
 	return true;
 }
 
@@ -764,6 +799,18 @@ int64_t
 cb_clocks_tick(void)
 {
 	return COARSE_TICK;
+}
+
+static fix
+mono_of(const struct clocks *c)
+{
+	return c->mono;
+}
+
+int64_t
+cb_clocks_mono(void)
+{
+	return look(mono_of);
 }
 
 void
