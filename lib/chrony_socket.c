@@ -91,8 +91,10 @@ cb_chrony_open(struct cb_chrony *c, const char *path, const char **what)
 		return false;
 	*what = "make a socket";
 	c->fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (c->fd == -1)
+	if (c->fd == -1) {
+		c->own.sun_path[0] = '\0';
 		return false;
+	}
 	*what = "bind a socket of our own beside it";
 	if (!bind_own(c))
 		goto fail;
@@ -153,11 +155,7 @@ wait_on(struct cb_chrony *c, int64_t deadline)
 {
 	int64_t left = deadline - cb_ts_clock(CLOCK_MONOTONIC);
 
-	if (left <= 0) {
-		errno = EBADMSG;
-		return false;
-	}
-	return set_timeout(c, left);
+	return left > 0 && set_timeout(c, left);
 }
 
 bool
@@ -167,7 +165,7 @@ cb_chrony_ask(struct cb_chrony *c, enum cb_chrony_command command,
 {
 	struct cb_chrony_request rq;
 	uint8_t buf[RECEIVE_LEN];
-	bool strays = false;
+	bool strays = false, late = false;
 	int64_t deadline;
 	ssize_t n;
 
@@ -178,11 +176,10 @@ cb_chrony_ask(struct cb_chrony *c, enum cb_chrony_command command,
 	    MSG_DONTWAIT | MSG_NOSIGNAL) == -1)
 		return false;
 	for (;;) {
-		n = recv(c->fd, buf, sizeof(buf), 0);
-		/* Stopped and continued. */
+		n = recv(c->fd, buf, sizeof(buf), late ? MSG_DONTWAIT : 0);
+		/* Stopped and continued: the answer may be there by now. */
 		if (n == -1 && errno == EINTR) {
-			if (!wait_on(c, deadline))
-				return false;
+			late = !wait_on(c, deadline);
 			continue;
 		}
 		if (n == -1) {
@@ -201,8 +198,10 @@ cb_chrony_ask(struct cb_chrony *c, enum cb_chrony_command command,
 			return false;
 		case CB_CHRONY_STRAY:
 			strays = true;
-			if (!wait_on(c, deadline))
+			if (late || !wait_on(c, deadline)) {
+				errno = EBADMSG;
 				return false;
+			}
 			break;
 		}
 	}

@@ -276,7 +276,7 @@ now_anew(clockbound_ctx *ctx, clockbound_now_result *res)
 			return fail(ctx, CLOCKBOUND_ERR_SYSCALL,
 			    "clock_gettime");
 	} while ((kind != CLOCKBOUND_ERR_NONE ||
-	    cb_ts_ns(&mono) - b->as_of_mono > LOOK_NS) &&
+	    cb_ts_abs(cb_ts_ns(&mono) - b->as_of_mono) > LOOK_NS) &&
 	    look_again(ctx, cb_ts_ns(&mono)));
 
 	if (kind == CLOCKBOUND_ERR_NONE)

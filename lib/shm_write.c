@@ -77,10 +77,9 @@ map_segment(int fd)
 
 /* The segment that an earlier run left, if it can be written on. */
 static struct cb_shm_segment *
-reuse_segment(int dir_fd)
+reuse_segment(int dir_fd, struct stat *st)
 {
 	struct cb_shm_segment *s = NULL;
-	struct stat st;
 	int fd;
 
 	fd = openat(dir_fd, CB_SHM_V2_NAME, O_RDWR | O_CLOEXEC | O_NOFOLLOW |
@@ -88,8 +87,8 @@ reuse_segment(int dir_fd)
 	if (fd == -1)
 		return NULL;
 	/* A second link would let another directory's owner watch or write. */
-	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_nlink == 1 &&
-	    st.st_uid == geteuid() && st.st_size == sizeof(*s) &&
+	if (fstat(fd, st) == 0 && S_ISREG(st->st_mode) && st->st_nlink == 1 &&
+	    st->st_uid == geteuid() && st->st_size == sizeof(*s) &&
 	    fchmod(fd, 0644) == 0)
 		s = map_segment(fd);
 	close(fd);
@@ -106,7 +105,7 @@ reuse_segment(int dir_fd)
 
 /* Whole before it has its name: no reader ever sees it half made. */
 static struct cb_shm_segment *
-make_segment(int dir_fd)
+make_segment(int dir_fd, struct stat *st)
 {
 	const struct cb_shm_v2 unknown = {
 		.bound_ns = CB_SHM_UNKNOWN_BOUND_NS,
@@ -135,7 +134,8 @@ make_segment(int dir_fd)
 	if (n != (ssize_t)sizeof(init)) {
 		if (n != -1)
 			errno = ENOSPC;
-	} else if (fchmod(fd, 0644) == 0 && (s = map_segment(fd)) != NULL &&
+	} else if (fchmod(fd, 0644) == 0 && fstat(fd, st) == 0 &&
+	    (s = map_segment(fd)) != NULL &&
 	    renameat(dir_fd, NEW_NAME, dir_fd, CB_SHM_V2_NAME) == -1) {
 		munmap(s, sizeof(*s));
 		s = NULL;
@@ -171,11 +171,10 @@ cb_shm_write_open(struct cb_shm_writer *w, const char *dir, const char **what,
 	if (w->lock_fd == -1)
 		goto fail;
 	*what = "create " CB_SHM_V2_NAME;
-	w->segment = reuse_segment(w->dir_fd);
+	w->segment = reuse_segment(w->dir_fd, &st);
 	if (w->segment == NULL)
-		w->segment = make_segment(w->dir_fd);
-	if (w->segment != NULL && fstatat(w->dir_fd, CB_SHM_V2_NAME, &st,
-	    AT_SYMLINK_NOFOLLOW) == 0) {
+		w->segment = make_segment(w->dir_fd, &st);
+	if (w->segment != NULL) {
 		w->dev = st.st_dev;
 		w->ino = st.st_ino;
 		return true;
@@ -210,11 +209,12 @@ cb_shm_write(struct cb_shm_writer *w, const struct cb_shm_v2 *v2)
 }
 
 bool
-cb_shm_write_is_there(const struct cb_shm_writer *w)
+cb_shm_write_is_there(const struct cb_shm_writer *w, const char *dir)
 {
+	char path[PATH_MAX];
 	struct stat st;
 
-	return fstatat(w->dir_fd, CB_SHM_V2_NAME, &st,
-	    AT_SYMLINK_NOFOLLOW) == 0 && st.st_dev == w->dev &&
+	snprintf(path, sizeof(path), "%s/" CB_SHM_V2_NAME, dir);
+	return lstat(path, &st) == 0 && st.st_dev == w->dev &&
 	    st.st_ino == w->ino && st.st_size == sizeof(*w->segment);
 }

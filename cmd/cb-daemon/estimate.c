@@ -193,9 +193,15 @@ add_known(struct cb_estimate *e, const struct cb_chrony_source *m)
 	return k;
 }
 
+static bool
+is_followed(unsigned state)
+{
+	return state == CB_CHRONY_SELECTED || state == CB_CHRONY_COMBINED;
+}
+
 /*
- * What a source has measured waits until chronyd has found that it agrees with
- * the others, or is the only one.
+ * What a source has measured waits until chronyd follows it: until then nobody
+ * has compared it with the others.
  */
 bool
 cb_estimate_is_new(const struct cb_estimate *e,
@@ -204,8 +210,7 @@ cb_estimate_is_new(const struct cb_estimate *e,
 	size_t i = find_known(e, m);
 
 	return m->since_sample_s != CB_CHRONY_NO_SAMPLE &&
-	    m->state != CB_CHRONY_NOT_SELECTABLE &&
-	    m->state != CB_CHRONY_FALSETICKER &&
+	    is_followed(m->state) &&
 	    (i == e->n_known || !e->known[i].has_meas ||
 	    e->known[i].orig_meas != m->orig_meas);
 }
@@ -341,13 +346,6 @@ watch_slew(struct cb_estimate *e, const struct cb_sample *s, bool updated)
 	e->last = s->after;
 }
 
-static bool
-is_followed(const struct cb_known *k)
-{
-	return k->state == CB_CHRONY_SELECTED ||
-	    k->state == CB_CHRONY_COMBINED;
-}
-
 static void
 stretch(struct cb_interval *hull, const struct cb_interval *i)
 {
@@ -407,11 +405,12 @@ combine(struct cb_estimate *e, int64_t raw)
 
 	for (size_t k = 0; k < e->n_known; k++)
 		followed |= e->known[k].has_interval &&
-		    is_followed(&e->known[k]);
+		    is_followed(e->known[k].state);
 	for (size_t k = 0; k < e->n_known; k++) {
 		const struct cb_known *known = &e->known[k];
 
-		if (!known->has_interval || (followed && !is_followed(known)))
+		if (!known->has_interval || (followed &&
+		    !is_followed(known->state)))
 			continue;
 		if (known->state == CB_CHRONY_SELECTED)
 			selected = &i[n];

@@ -168,12 +168,14 @@ sleep_until(int64_t mono, const sigset_t *mask)
 	int64_t left;
 	struct timespec ts;
 
-	while (!stopped && (left = mono - cb_clocks_mono()) > 0) {
+	/* At least once: also a daemon that is late has to listen. */
+	do {
+		left = cb_ts_max(mono - cb_clocks_mono(), 0);
 		ts.tv_sec = (time_t)(left / CB_NS_PER_S);
 		ts.tv_nsec = (long)(left % CB_NS_PER_S);
 		pselect(0, NULL, NULL, NULL, &ts, mask);
 		answer_signals();
-	}
+	} while (!stopped && left > 0);
 }
 
 /* Signals stay blocked outside of pselect(2), whose mask is returned. */
@@ -208,7 +210,7 @@ has_lost_segment(struct cb_daemon *d)
 	if (now - d->looked_mono < LOOK_NS)
 		return false;
 	d->looked_mono = now;
-	return !cb_shm_write_is_there(&d->writer);
+	return !cb_shm_write_is_there(&d->writer, d->options.run_dir);
 }
 
 bool

@@ -237,9 +237,12 @@ ask_chrony(struct cb_daemon *d)
 	struct cb_sample *s = &d->sample;
 	bool settled = false;
 
-	for (int i = 0; i < TRIES && !settled; i++)
+	for (int i = 0; i < TRIES && !settled; i++) {
 		if (!ask_once(d, &settled))
 			return false;
+		/* A sweep that is thrown away is made again. */
+		d->sweep |= d->swept && !settled;
+	}
 	if (!settled) {
 		/* What it says of itself holds; its measurements wait. */
 		s->n_sources = 0;

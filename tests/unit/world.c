@@ -226,8 +226,11 @@ select_servers(void)
 	for (size_t i = 0; i < w.n; i++) {
 		struct server *s = &w.servers[i];
 
-		if (best == w.n || s->n_samples < 3)
+		if (s->n_samples < 3)
 			s->state = CB_CHRONY_NOT_SELECTABLE;
+		else if (best == w.n)
+			/* It waits for others, and nobody has compared it. */
+			s->state = CB_CHRONY_NOT_COMBINED;
 		else if (is_lying(s))
 			s->state = CB_CHRONY_FALSETICKER;
 		else
@@ -291,7 +294,7 @@ ask_server(struct server *s)
 	s->flying = (struct meas){ .has = true };
 	s->flying.raw = (w.at.raw + raw4) / 2;
 	s->flying.server = w.at.tau + FIX(EPOCH + there + off + stay / 2 +
-	    (is_lying(s) ? between(5, 500) * MS : 0));
+	    (is_lying(s) ? between(1, 100) * MS : 0));
 	delay = raw4 - w.at.raw;
 	delay = delay - times(delay, w.freq_ppb) - FIX(stay);
 	s->flying.err_ns = cb_ts_max(to_ns(delay), 0) / 2 + 1 + s->err_ns;
@@ -602,9 +605,10 @@ report(void)
 	printf("worlds %" PRId64 ", ticks %" PRId64 ", updates %" PRId64
 	    ", steps %" PRId64 ", restarts %" PRId64 ", mute %" PRId64
 	    ", interleaved %" PRId64 ", peers %" PRId64 ", refclocks %" PRId64
-	    ", liars %" PRId64 ", come and gone %" PRId64 "\n", count.worlds, count.ticks, count.updates,
-	    count.steps, count.restarts, count.mute, count.interleaved,
-	    count.peer, count.refclock, count.lies, count.churned);
+	    ", liars %" PRId64 ", come and gone %" PRId64 "\n",
+	    count.worlds, count.ticks, count.updates, count.steps,
+	    count.restarts, count.mute, count.interleaved, count.peer,
+	    count.refclock, count.lies, count.churned);
 	printf("error / half-width, tenths of the readings by tenths:");
 	for (int i = 0; i <= 10; i++)
 		printf(" %.5f", (double)count.ratio[i] /
