@@ -396,6 +396,15 @@ log_is()
 	done
 }
 
+@test "ticks that last longer than the interval: signals are served" {
+	fake_start slow 40
+	daemon_start
+	wait_until 5 now_says SYNCHRONIZED
+	wait_ticks 3
+	stop daemon
+	has_logged "SIGTERM"
+}
+
 @test "no chronyd: one line when it is missed, one when it is there" {
 	private_dir client
 	daemon_start
