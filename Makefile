@@ -34,31 +34,40 @@ ALL_CFLAGS =	-std=c11 -D_GNU_SOURCE -DCB_VERSION='"$(VERSION)"' -Ilib \
 CLIENT_OBJS =	lib/now.o lib/shm_read.o lib/vmclock.o
 # Everything: our own programs and tests.
 LIB_OBJS =	$(CLIENT_OBJS) lib/shm_write.o lib/chrony.o \
-		lib/chrony_socket.o
+		lib/chrony_socket.o lib/phc.o lib/vmclock_time.o \
+		lib/vmclock_write.o
 # source -> estimate -> status -> publish, driven by the loop.
 PURE_OBJS =	cmd/cb-daemon/estimate.o cmd/cb-daemon/status.o \
 		cmd/cb-daemon/publish.o
 DAEMON_OBJS =	cmd/cb-daemon/cb-daemon.o cmd/cb-daemon/clocks.o \
-		cmd/cb-daemon/source.o $(PURE_OBJS) cmd/cb-daemon/loop.o \
+		cmd/cb-daemon/source.o $(PURE_OBJS) \
+		cmd/cb-daemon/disruption.o cmd/cb-daemon/loop.o \
 		cmd/cb-daemon/log.o
 NOW_OBJS =	cmd/cb-now/cb-now.o
+VMCLOCK_OBJS =	cmd/cb-vmclock/cb-vmclock.o cmd/cb-vmclock/field.o \
+		cmd/cb-vmclock/show.o cmd/cb-vmclock/change.o \
+		cmd/cb-vmclock/watch.o
 
-PROGRAMS =	cmd/cb-daemon/cb-daemon cmd/cb-now/cb-now
+PROGRAMS =	cmd/cb-daemon/cb-daemon cmd/cb-now/cb-now \
+		cmd/cb-vmclock/cb-vmclock
 LIBRARIES =	lib/libclockbound.a lib/libclockbound.so
 UNIT_TESTS =	tests/unit/chrony tests/unit/estimate tests/unit/now \
 		tests/unit/seqlock tests/unit/shm tests/unit/status \
-		tests/unit/vmclock
+		tests/unit/vmclock tests/unit/vmclock_page \
+		tests/unit/vmclock_time
 # The whole daemon but for the parts that know a real clock or chronyd.
-WORLD_OBJS =	cmd/cb-daemon/source.o $(PURE_OBJS) cmd/cb-daemon/loop.o
+WORLD_OBJS =	cmd/cb-daemon/source.o $(PURE_OBJS) \
+		cmd/cb-daemon/disruption.o cmd/cb-daemon/loop.o
 TOOLS =		tests/tools/feed-sock tests/tools/fake-chronyd
 BENCHES =	tests/bench/now tests/bench/loop tests/bench/start
-MANUALS =	man/cb-daemon.8 man/cb-now.1 man/clockbound.3 \
-		man/clockbound-shm.5 man/clockbound.7
+MANUALS =	man/cb-daemon.8 man/cb-now.1 man/cb-vmclock.1 \
+		man/clockbound.3 man/clockbound-shm.5 man/clockbound.7
 
 all: $(PROGRAMS) $(LIBRARIES)
 
 cmd/cb-daemon/cb-daemon: $(DAEMON_OBJS) lib/libcb.a
 cmd/cb-now/cb-now: $(NOW_OBJS) lib/libcb.a
+cmd/cb-vmclock/cb-vmclock: $(VMCLOCK_OBJS) lib/libcb.a
 
 $(PROGRAMS):
 	$(CC) $(CFLAGS) $(LDFLAGS) $(STATIC) -o $@ $^ $(BSD_LIBS)
@@ -125,7 +134,8 @@ FUNCTIONS =	clockbound_open clockbound_vmclock_open clockbound_now \
 install: all
 	install -d "$(DESTDIR)$(BINDIR)" "$(DESTDIR)$(SBINDIR)" \
 	    "$(DESTDIR)$(LIBDIR)" "$(DESTDIR)$(INCLUDEDIR)"
-	install -m 755 cmd/cb-now/cb-now "$(DESTDIR)$(BINDIR)"
+	install -m 755 cmd/cb-now/cb-now cmd/cb-vmclock/cb-vmclock \
+	    "$(DESTDIR)$(BINDIR)"
 	install -m 755 cmd/cb-daemon/cb-daemon "$(DESTDIR)$(SBINDIR)"
 	install -m 644 lib/clockbound.h "$(DESTDIR)$(INCLUDEDIR)"
 	install -m 644 lib/libclockbound.a "$(DESTDIR)$(LIBDIR)"
@@ -146,6 +156,7 @@ install: all
 
 uninstall:
 	rm -f "$(DESTDIR)$(BINDIR)/cb-now" \
+	    "$(DESTDIR)$(BINDIR)/cb-vmclock" \
 	    "$(DESTDIR)$(SBINDIR)/cb-daemon" \
 	    "$(DESTDIR)$(INCLUDEDIR)/clockbound.h" \
 	    "$(DESTDIR)$(LIBDIR)/libclockbound.a" \

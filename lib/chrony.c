@@ -13,6 +13,10 @@
 #define TYPE_REPLY	2
 #define REPLY_HEADER	28
 
+/* What a burst is to bring of each source: good measurements, of how many. */
+#define BURST_GOOD	4
+#define BURST_TOTAL	8
+
 /* In the place of a time's upper seconds: there are none. */
 #define NO_HIGH_SECONDS	UINT32_C(0x7fffffff)
 
@@ -57,6 +61,18 @@ cb_chrony_encode(struct cb_chrony_request *rq, enum cb_chrony_command command,
 {
 	*rq = (struct cb_chrony_request){ .command = (uint16_t)command };
 	switch (command) {
+	case CB_CHRONY_BURST:
+		rq->reply_type = 1;
+		rq->reply_len = REPLY_HEADER;
+		rq->len = 68;
+		/* Mask and address at 20 and 40 are zero: every source. */
+		put32(rq->bytes + 60, BURST_GOOD);
+		put32(rq->bytes + 64, BURST_TOTAL);
+		break;
+	case CB_CHRONY_RESET_SOURCES:
+		rq->reply_type = 1;
+		rq->reply_len = rq->len = REPLY_HEADER;
+		break;
 	case CB_CHRONY_TRACKING:
 		rq->reply_type = 5;
 		rq->reply_len = rq->len = 104;

@@ -17,9 +17,11 @@
 #define CB_CHRONY_DEFAULT_SOCKET	"/var/run/chrony/chronyd.sock"
 
 enum cb_chrony_command {
+	CB_CHRONY_BURST = 3,		/* measure all sources, soon */
 	CB_CHRONY_N_SOURCES = 14,
 	CB_CHRONY_SOURCE_DATA = 15,
-	CB_CHRONY_TRACKING = 33
+	CB_CHRONY_TRACKING = 33,
+	CB_CHRONY_RESET_SOURCES = 66	/* forget what they measured */
 };
 
 /* The largest request and reply that we use. */
@@ -74,7 +76,7 @@ enum cb_chrony_mode {
 #define CB_CHRONY_NO_SAMPLE	UINT32_MAX
 
 struct cb_chrony_source {
-	uint8_t address[20];		/* as on the wire */
+	uint8_t address[20];		/* as on the wire; a refclock's ID */
 	uint16_t mode;			/* enum cb_chrony_mode */
 	uint16_t state;			/* enum cb_chrony_state */
 	int16_t poll;			/* log2 s */

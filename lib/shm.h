@@ -152,6 +152,8 @@ bool cb_shm_write_open(struct cb_shm_writer *, const char *dir,
     const char **what, pid_t *holder);
 void cb_shm_write_close(struct cb_shm_writer *);
 void cb_shm_write(struct cb_shm_writer *, const struct cb_shm_v2 *);
+/* What an earlier run wrote last; false where there is no such thing. */
+bool cb_shm_write_last(const struct cb_shm_writer *, struct cb_shm_bound *);
 /* Is our segment still what its name in dir stands for, and whole? */
 bool cb_shm_write_is_there(const struct cb_shm_writer *, const char *dir);
 

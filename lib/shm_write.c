@@ -209,6 +209,20 @@ cb_shm_write(struct cb_shm_writer *w, const struct cb_shm_v2 *v2)
 }
 
 bool
+cb_shm_write_last(const struct cb_shm_writer *w, struct cb_shm_bound *last)
+{
+	uint32_t words[CB_SHM_V2_WORDS];
+	struct cb_shm_v2 v2;
+	uint16_t generation;
+
+	if (!cb_seqlock_read(&w->segment->header.generation, w->segment->body,
+	    words, CB_SHM_V2_WORDS, &generation))
+		return false;
+	memcpy(&v2, words, sizeof(v2));
+	return cb_shm_read_parse(&v2, last) == CLOCKBOUND_ERR_NONE;
+}
+
+bool
 cb_shm_write_is_there(const struct cb_shm_writer *w, const char *dir)
 {
 	char path[PATH_MAX];

@@ -48,6 +48,7 @@ rig_open()
 	cp "$(command -v chronyd)" "$RIG/chronyd" || return
 	RUN=$RIG/run
 	SEGMENT=$RUN/shm0
+	VMCLOCK=$RIG/vmclock
 	RIG_PORT=$((20000 + RANDOM % 10000))
 	RIG_SERVERS=()
 	declare -gA RIG_PID=()
@@ -265,12 +266,18 @@ fake_flip()
 # cb-daemon
 #
 
-# daemon_start [OPTION...]
-daemon_start()
+# daemon_watch [OPTION...]: it watches the rig's VMClock.
+daemon_watch()
 {
-	spawn daemon "$CB_DAEMON" -d --run-dir "$RUN" \
+	spawn daemon "$CB_DAEMON" --vmclock "$VMCLOCK" --run-dir "$RUN" \
 	    --chrony-socket "$RIG/client/chronyd.sock" "$@"
 	wait_until 5 test -e "$SEGMENT"
+}
+
+# daemon_start [OPTION...]: it does without one.
+daemon_start()
+{
+	daemon_watch -d "$@"
 }
 
 # log_count TEXT: lines of the daemon's log that hold it.
@@ -334,6 +341,73 @@ is_little_endian()
 }
 
 #
+# A simulated VMClock
+#
+
+# little_endian SIZE VALUE: BYTES, for printf's %b.
+little_endian()
+{
+	local byte i
+
+	BYTES=
+	for ((i = 0; i < $1; i++)); do
+		printf -v byte '\\x%02x' $(($2 >> 8 * i & 255))
+		BYTES+=$byte
+	done
+}
+
+# vmclock_poke OFFSET SIZE VALUE: whoever reads meanwhile.
+vmclock_poke()
+{
+	little_endian "$2" "$3"
+	printf '%b' "$BYTES" |
+	    dd of="$VMCLOCK" bs=1 seek="$1" conv=notrunc status=none
+}
+
+# vmclock_make [OFFSET SIZE VALUE]...: a new file of 112 bytes, marker 0.
+vmclock_make()
+{
+	rm -f "$VMCLOCK"
+	truncate -s 112 "$VMCLOCK"
+	vmclock_poke 0 4 0x4b4c4356
+	vmclock_poke 4 4 112
+	vmclock_poke 8 2 1
+	vmclock_poke 10 1 255
+	while (($# > 0)); do
+		vmclock_poke "$1" "$2" "$3"
+		shift 3
+	done
+}
+
+# vmclock_set OFFSET SIZE VALUE, while seq_count is odd.  That is for no longer
+# than readers wait: no process is started meanwhile.
+vmclock_set()
+{
+	local seq begin value odd field even
+
+	seq=$(od -An -j 12 -N 4 -t u4 --endian=little "$VMCLOCK")
+	little_endian 4 $((seq + 1))
+	begin=$BYTES
+	little_endian "$2" "$3"
+	value=$BYTES
+	little_endian 4 $((seq + 2))
+	exec {odd}<>"$VMCLOCK" {field}<>"$VMCLOCK" {even}<>"$VMCLOCK"
+	head -c 12 <&"$odd" >/dev/null
+	head -c "$1" <&"$field" >/dev/null
+	head -c 12 <&"$even" >/dev/null
+	printf '%b' "$begin" >&"$odd"
+	printf '%b' "$value" >&"$field"
+	printf '%b' "$BYTES" >&"$even"
+	exec {odd}>&- {field}>&- {even}>&-
+}
+
+# vmclock_disrupt MARKER
+vmclock_disrupt()
+{
+	vmclock_set 16 8 "$1"
+}
+
+#
 # cb-now, and true time
 #
 
@@ -345,7 +419,7 @@ read_now()
 	local line='^([0-9]+)\.([0-9]{9}) ([0-9]+)\.([0-9]{9}) ([A-Z_]+)$'
 
 	CODE=0
-	LINE=$("$CB_NOW" -s "$SEGMENT" 2>&1) || CODE=$?
+	LINE=$("$CB_NOW" -s "$SEGMENT" --vmclock "$VMCLOCK" 2>&1) || CODE=$?
 	STATUS=
 	[[ $LINE =~ $line ]] || return
 	EARLIEST=${BASH_REMATCH[1]}${BASH_REMATCH[2]}
@@ -377,7 +451,7 @@ is_right()
 		((++TRUSTED))
 		((CODE == 0)) && holds_truth
 		;;
-	UNKNOWN)
+	UNKNOWN | DISRUPTED)
 		((CODE == 3))
 		;;
 	*)

@@ -38,6 +38,14 @@ unit() {
 	unit vmclock
 }
 
+@test "vmclock_page: snapshots are whole, and no wait is without end" {
+	unit vmclock_page
+}
+
+@test "vmclock_time: exact to 128 bits, and its error never less than it is" {
+	unit vmclock_time
+}
+
 @test "world: ten million trusted readings hold true time" {
 	unit world
 }

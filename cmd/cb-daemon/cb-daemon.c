@@ -25,31 +25,39 @@ enum {
 	OPT_RUN_DIR,
 	OPT_VMCLOCK,
 	OPT_CHRONY_SOCKET,
-	OPT_INTERVAL
+	OPT_INTERVAL,
+	OPT_SYSFS
 };
 
 static const struct option long_options[] = {
 	{ "max-drift-rate", required_argument, NULL, 'm' },
 	{ "disable-clock-disruption-support", no_argument, NULL, 'd' },
+	{ "phc-ref-id", required_argument, NULL, 'r' },
+	{ "phc-interface", required_argument, NULL, 'i' },
 	{ "json-output", no_argument, NULL, 'j' },
 	{ "clock-error-bound-source", required_argument, NULL, OPT_SOURCE },
 	{ "run-dir", required_argument, NULL, OPT_RUN_DIR },
 	{ "vmclock", required_argument, NULL, OPT_VMCLOCK },
 	{ "chrony-socket", required_argument, NULL, OPT_CHRONY_SOCKET },
 	{ "interval", required_argument, NULL, OPT_INTERVAL },
+	{ "sysfs", required_argument, NULL, OPT_SYSFS },
 	{ "help", no_argument, NULL, 'h' },
 	{ "version", no_argument, NULL, 'V' },
 	{ NULL, 0, NULL, 0 }
 };
 
 static const char usage_text[] =
-"usage: cb-daemon [-dj] [-m PPM] [--clock-error-bound-source NAME]\n"
-"                 [--run-dir DIR] [--chrony-socket PATH] [--vmclock PATH]\n"
-"                 [--interval MS]\n"
+"usage: cb-daemon [-dj] [-m PPM] [-r ID -i INTERFACE]\n"
+"                 [--clock-error-bound-source NAME] [--run-dir DIR]\n"
+"                 [--chrony-socket PATH] [--vmclock PATH] [--interval MS]\n"
+"                 [--sysfs DIR]\n"
 "\n"
 "  -m, --max-drift-rate PPM    the oscillator's largest error (50)\n"
 "  -d, --disable-clock-disruption-support\n"
 "                              do without a VMClock\n"
+"  -r, --phc-ref-id ID         chronyd's reference ID of a PHC, with -i\n"
+"  -i, --phc-interface INTERFACE\n"
+"                              the network interface that has it\n"
 "  -j, --json-output           log in JSON\n"
 "      --clock-error-bound-source NAME\n"
 "                              chrony (the default) or chrony-tracking\n"
@@ -57,6 +65,7 @@ static const char usage_text[] =
 "      --chrony-socket PATH    chronyd's (" CB_CHRONY_DEFAULT_SOCKET ")\n"
 "      --vmclock PATH          the VMClock (" VMCLOCK_SHM_DEFAULT_PATH ")\n"
 "      --interval MS           from sample to sample (100)\n"
+"      --sysfs DIR             where -i looks (" CB_PHC_DEFAULT_SYSFS ")\n"
 "  -h, --help\n"
 "  -V, --version\n";
 
@@ -83,6 +92,15 @@ parse_path(const char *name, const char *text)
 }
 
 static const char *
+parse_interface(const char *text)
+{
+	if (*text == '\0' || strchr(text, '/') != NULL)
+		errx(2, "--phc-interface '%s': expected a network interface",
+		    text);
+	return text;
+}
+
+static const char *
 parse_socket(const char *name, const char *text)
 {
 	if (!cb_chrony_is_path(parse_path(name, text)))
@@ -105,7 +123,7 @@ parse_options(struct cb_daemon *d, int argc, char *argv[])
 	struct cb_options *o = &d->options;
 	int c;
 
-	while ((c = getopt_long(argc, argv, "+m:djhV", long_options,
+	while ((c = getopt_long(argc, argv, "+m:dr:i:jhV", long_options,
 	    NULL)) != -1)
 		switch (c) {
 		case 'm':
@@ -114,6 +132,18 @@ parse_options(struct cb_daemon *d, int argc, char *argv[])
 			break;
 		case 'd':
 			o->disruption_support = false;
+			break;
+		case 'r':
+			if (!cb_phc_parse_ref_id(optarg, &o->phc_ref_id))
+				errx(2, "--phc-ref-id %s: expected one to four "
+				    "characters", optarg);
+			o->has_phc = true;
+			break;
+		case 'i':
+			d->phc.interface = parse_interface(optarg);
+			break;
+		case OPT_SYSFS:
+			d->phc.sysfs = parse_path("--sysfs", optarg);
 			break;
 		case 'j':
 			o->json = true;
@@ -151,6 +181,10 @@ parse_options(struct cb_daemon *d, int argc, char *argv[])
 		}
 	if (optind < argc)
 		errx(2, "%s: no operand expected", argv[optind]);
+	if (o->has_phc && d->phc.interface == NULL)
+		errx(2, "--phc-ref-id: expected --phc-interface with it");
+	if (!o->has_phc && d->phc.interface != NULL)
+		errx(2, "--phc-interface: expected --phc-ref-id with it");
 }
 
 /* A file of ours must not get the number that the log is written to. */
@@ -168,14 +202,15 @@ open_standard_files(void)
 
 /* Without a VMClock nobody says when the clock has jumped: the user must. */
 static void
-open_vmclock(const struct cb_options *o)
+open_vmclock(struct cb_daemon *d)
 {
-	if (!o->disruption_support)
+	if (!d->options.disruption_support)
 		return;
-	if (access(o->vmclock, F_OK) == -1)
-		warn("VMClock %s", o->vmclock);
-	else
-		warnx("VMClock %s: this version cannot watch one", o->vmclock);
+	d->watch.vmclock = cb_vmclock_open(d->options.vmclock);
+	if (d->watch.vmclock != NULL)
+		return;
+	warnx("VMClock %s: %s", d->options.vmclock,
+	    cb_vmclock_strerror(errno));
 	errx(1, "name another with --vmclock, or do without one: "
 	    "--disable-clock-disruption-support");
 }
@@ -211,6 +246,7 @@ main(int argc, char *argv[])
 			.disruption_support = true
 		},
 		.chrony = { .fd = -1 },
+		.phc = { .sysfs = CB_PHC_DEFAULT_SYSFS, .fd = -1 },
 		.selected = -1
 	};
 	bool ended;
@@ -221,12 +257,14 @@ main(int argc, char *argv[])
 	cb_log_open(d.options.json);
 	/* Everybody may read what we publish. */
 	umask(022);
-	open_vmclock(&d.options);
+	open_vmclock(&d);
 	open_segment(&d);
 	cb_estimate_init(&d.estimate, d.options.max_drift_ppb);
+	cb_disruption_open(&d);
 	cb_log_info("version " CB_VERSION ", source %s at %s, publishing to "
 	    "%s", d.source->name, d.options.chrony_socket, d.options.run_dir);
 	ended = cb_loop_run(&d);
+	cb_disruption_close(&d);
 	cb_source_close(&d);
 	cb_shm_write_close(&d.writer);
 	return ended ? 0 : 1;

@@ -10,7 +10,9 @@
 #include <stdint.h>
 
 #include "chrony.h"
+#include "phc.h"
 #include "shm.h"
+#include "vmclock.h"
 
 #define CB_MAX_SOURCES	64
 
@@ -25,11 +27,18 @@ struct cb_instant {
 	int64_t raw_lo;
 	int64_t raw_hi;
 	int64_t real;
+	int64_t asleep;		/* CLOCK_BOOTTIME - CLOCK_MONOTONIC, at most */
 };
 
 void cb_clocks_read(struct cb_instant *);
 /* CLOCK_MONOTONIC: what deadlines are told in. */
 int64_t cb_clocks_mono(void);
+/* A descriptor to poll, readable when CLOCK_REALTIME was set; -1: none. */
+int cb_clocks_open_steps(void);
+/* Was it, since this was last asked? */
+bool cb_clocks_was_stepped(int fd);
+/* What the kernel keeps time by; false where it does not tell. */
+bool cb_clocks_source(char *name, size_t size);
 /* The resolution of the clock of as_of. */
 int64_t cb_clocks_tick(void);
 
@@ -75,6 +84,8 @@ struct cb_known {
 	bool has_interval;
 	struct cb_interval interval;
 	unsigned contradictions;	/* in a row */
+	unsigned epoch;		/* of the last event that it has heard of */
+	unsigned settling;	/* new measurements to leave out since */
 	int64_t seen_raw;
 };
 
@@ -93,6 +104,8 @@ struct cb_estimate {
 	int64_t freq_err_ppb;
 	struct cb_known known[CB_MAX_SOURCES];
 	size_t n_known;
+	bool holding;		/* nothing is converted */
+	unsigned epoch;		/* events after which sources have to settle */
 	bool has_interval;
 	struct cb_interval interval;	/* of all sources */
 	/* The cooked clock - CLOCK_MONOTONIC_RAW at cooked.raw. */
@@ -113,6 +126,16 @@ bool cb_estimate_is_new(const struct cb_estimate *,
     const struct cb_chrony_source *);
 /* Take a sample in; the CB_EVENTs that this tick saw. */
 unsigned cb_estimate_update(struct cb_estimate *, const struct cb_sample *);
+/* Nothing that was known of true time holds any more. */
+void cb_estimate_forget(struct cb_estimate *);
+bool cb_estimate_is_empty(const struct cb_estimate *);
+/*
+ * What each source has measured now, and will measure in exchanges that may
+ * have begun already, is not to be used.
+ */
+void cb_estimate_settle(struct cb_estimate *);
+/* True time is what it was, or by_ns later (earlier where negative). */
+void cb_estimate_leap(struct cb_estimate *, int64_t by_ns);
 /* The interval at a later reading of the raw clock. */
 struct cb_interval cb_estimate_at(const struct cb_interval *, int64_t raw,
     int64_t drift_ppb);
@@ -151,9 +174,51 @@ struct cb_bound {
 bool cb_publish_bound(const struct cb_estimate *, const struct cb_sample *,
     int64_t tick_ns, struct cb_bound *);
 void cb_publish_v2(const struct cb_bound *, clockbound_clock_status,
-    struct cb_shm_v2 *);
+    bool disruption_support, uint64_t marker, struct cb_shm_v2 *);
 
 struct cb_daemon;
+
+/*
+ * disruption.c: VMClock, signals, steps, sleep, leap seconds -> one input.
+ */
+enum cb_phase {
+	CB_PHASE_NONE,
+	CB_PHASE_RESET,		/* chronyd has to forget its measurements */
+	CB_PHASE_BURST		/* and to take new ones */
+};
+
+struct cb_watch {
+	const struct cb_vmclock_page *vmclock;
+	uint64_t marker;	/* the last one handled */
+	bool has_generation;
+	uint64_t generation;
+	uint64_t flags;		/* that have been logged */
+	bool unreliable;	/* or unreadable */
+	bool forced;		/* by SIGUSR1 */
+	enum cb_phase phase;
+	unsigned attempts;
+	int64_t due_mono;	/* the next one */
+	bool gated;		/* until chronyd has changed its mind */
+	bool has_gate;		/* it was heard since it forgot */
+	int64_t gate_ref_time;
+	bool was_missing;
+	int steps_fd;		/* readable after a step; -1: none */
+	bool has_asleep;
+	int64_t asleep;		/* as of the last tick */
+	char clocksource[32];
+	int64_t clocksource_mono;	/* when it was looked at */
+	int64_t leap_raw;	/* a leap second is over then; 0: none */
+};
+
+void cb_disruption_open(struct cb_daemon *);
+void cb_disruption_close(struct cb_daemon *);
+/* VMClock and signals: true when there is news to be published at once. */
+bool cb_disruption_look(struct cb_daemon *);
+/* After a sample, before it is used: what may have made it untrue. */
+void cb_disruption_weigh(struct cb_daemon *);
+/* The next attempt to bring chronyd round, when it is due; true: it did. */
+bool cb_disruption_act(struct cb_daemon *);
+int64_t cb_disruption_due(const struct cb_daemon *);
 
 /*
  * One row a source.  sample() fills daemon->sample; bound() makes of it what
@@ -168,6 +233,9 @@ struct cb_source {
 
 const struct cb_source *cb_source_find(const char *name);
 void cb_source_close(struct cb_daemon *);
+/* True when chronyd answered; its status is then in *status. */
+bool cb_source_command(struct cb_daemon *, enum cb_chrony_command,
+    uint16_t *status);
 
 /*
  * The whole daemon.
@@ -179,6 +247,8 @@ struct cb_options {
 	int64_t interval_ns;
 	int64_t max_drift_ppb;
 	bool disruption_support;
+	bool has_phc;
+	uint32_t phc_ref_id;
 	bool json;
 };
 
@@ -186,6 +256,8 @@ struct cb_daemon {
 	struct cb_options options;
 	const struct cb_source *source;
 	struct cb_chrony chrony;
+	struct cb_phc phc;
+	char phc_trouble[256];	/* why its error bound is not known, or "" */
 	/* source.c: which of chronyd's sources to ask for next. */
 	bool sweep;		/* all of them, */
 	bool swept;		/* which was done */
@@ -202,6 +274,8 @@ struct cb_daemon {
 	unsigned events;	/* the CB_EVENTs of this tick */
 	struct cb_bound bound;
 	bool has_bound;
+	enum cb_disruption disruption;
+	struct cb_watch watch;
 	bool was_bound;		/* chrony-tracking: bound is the last good */
 	clockbound_clock_status status;
 	struct cb_shm_writer writer;
@@ -211,6 +285,8 @@ struct cb_daemon {
 	bool heard;
 	int64_t last_heard;	/* as_of of the last sample not MISSING */
 	unsigned conditions;	/* that hold, and have been logged */
+	bool asked_to_disrupt;	/* SIGUSR1 */
+	bool asked_to_end;	/* SIGUSR2 */
 	int64_t looked_mono;	/* when the segment's file was looked at */
 };
 

@@ -2,10 +2,18 @@
 /*
  * One instant in all clocks, and how far apart they were read.
  */
+#include <sys/timerfd.h>
+
+#include <errno.h>
+#include <fcntl.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "cb-daemon.h"
 #include "ts.h"
+
+#define CLOCKSOURCE \
+	"/sys/devices/system/clocksource/clocksource0/current_clocksource"
 
 /* Readings this close need no better; otherwise the closest of a few. */
 #define CLOSE_NS	200
@@ -15,7 +23,9 @@ void
 cb_clocks_read(struct cb_instant *out)
 {
 	struct cb_instant in = { .as_of = cb_ts_clock(CLOCK_MONOTONIC_COARSE) };
+	int64_t mono = cb_clocks_mono();
 
+	in.asleep = cb_ts_clock(CLOCK_BOOTTIME) - mono;
 	for (int i = 0; i < TRIES; i++) {
 		in.raw_lo = cb_ts_clock(CLOCK_MONOTONIC_RAW);
 		in.real = cb_ts_clock(CLOCK_REALTIME);
@@ -41,4 +51,47 @@ cb_clocks_tick(void)
 
 	clock_getres(CLOCK_MONOTONIC_COARSE, &ts);
 	return cb_ts_ns(&ts);
+}
+
+/* A timer for a time that does not come: a step cancels it. */
+int
+cb_clocks_open_steps(void)
+{
+	struct itimerspec never = {
+		.it_value = { .tv_sec = (time_t)CB_TS_MAX_S }
+	};
+	int fd;
+
+	fd = timerfd_create(CLOCK_REALTIME, TFD_NONBLOCK | TFD_CLOEXEC);
+	if (fd != -1 && timerfd_settime(fd, TFD_TIMER_ABSTIME |
+	    TFD_TIMER_CANCEL_ON_SET, &never, NULL) == -1) {
+		close(fd);
+		fd = -1;
+	}
+	return fd;
+}
+
+bool
+cb_clocks_was_stepped(int fd)
+{
+	uint64_t ticks;
+
+	return fd != -1 && read(fd, &ticks, sizeof(ticks)) == -1 &&
+	    errno == ECANCELED;
+}
+
+bool
+cb_clocks_source(char *name, size_t size)
+{
+	int fd = open(CLOCKSOURCE, O_RDONLY | O_CLOEXEC);
+	ssize_t n;
+
+	if (fd == -1)
+		return false;
+	n = read(fd, name, size - 1);
+	close(fd);
+	if (n <= 0)
+		return false;
+	name[n] = '\0';
+	return true;
 }

@@ -25,6 +25,8 @@
 #define FAST_MARGIN_PPB	5000
 /* Contradictions in a row until a source's interval begins anew. */
 #define PATIENCE	3
+/* What each source has when there was an event, and the next two. */
+#define SETTLING	3
 /* No slew is faster: 10 %, the kernel's limit. */
 #define MAX_SLEW_PPB	100000000
 
@@ -209,7 +211,7 @@ cb_estimate_is_new(const struct cb_estimate *e,
 {
 	size_t i = find_known(e, m);
 
-	return m->since_sample_s != CB_CHRONY_NO_SAMPLE &&
+	return !e->holding && m->since_sample_s != CB_CHRONY_NO_SAMPLE &&
 	    is_followed(m->state) &&
 	    (i == e->n_known || !e->known[i].has_meas ||
 	    e->known[i].orig_meas != m->orig_meas);
@@ -260,10 +262,19 @@ take_source(struct cb_estimate *e, const struct cb_sample *s,
 		k->has_interval = false;
 		k->contradictions = 0;
 	}
+	if (k->epoch != e->epoch && !e->holding) {
+		k->epoch = e->epoch;
+		k->settling = SETTLING;
+		is_new = true;
+	}
 	if (!is_new)
 		return 0;
 	k->has_meas = true;
 	k->orig_meas = m->orig_meas;
+	if (k->settling > 0) {
+		k->settling--;
+		return 0;
+	}
 	new = cb_estimate_convert(s, m, e->drift_ppb);
 	return learn(k, &new, e->drift_ppb);
 }
@@ -454,4 +465,39 @@ cb_estimate_update(struct cb_estimate *e, const struct cb_sample *s)
 	if (e->drift_ppb != of_raw_time(e->max_drift_ppb))
 		events |= CB_EVENT_FAST;
 	return events | combine(e, raw);
+}
+
+void
+cb_estimate_forget(struct cb_estimate *e)
+{
+	for (size_t i = 0; i < e->n_known; i++) {
+		e->known[i].has_interval = false;
+		e->known[i].contradictions = 0;
+	}
+	e->has_interval = false;
+	e->has_last = false;
+}
+
+bool
+cb_estimate_is_empty(const struct cb_estimate *e)
+{
+	for (size_t i = 0; i < e->n_known; i++)
+		if (e->known[i].has_interval)
+			return false;
+	return true;
+}
+
+void
+cb_estimate_settle(struct cb_estimate *e)
+{
+	e->epoch++;
+}
+
+void
+cb_estimate_leap(struct cb_estimate *e, int64_t by_ns)
+{
+	for (size_t i = 0; i < e->n_known; i++) {
+		e->known[i].interval.lo += cb_ts_min(by_ns, 0);
+		e->known[i].interval.hi += cb_ts_max(by_ns, 0);
+	}
 }

@@ -19,17 +19,22 @@
 /* Conditions that are logged when they begin and end, beside the CB_EVENTs. */
 enum {
 	CONDITION_MISSING	= 1 << 16,
-	CONDITION_LOCAL		= 1 << 17
+	CONDITION_LOCAL		= 1 << 17,
+	CONDITION_PHC		= 1 << 18,
+	CONDITION_UNRELIABLE	= 1 << 19
 };
 
 static volatile sig_atomic_t stopped;
 static volatile sig_atomic_t asked_to_disrupt;
+static volatile sig_atomic_t asked_to_end;
 
 static void
 handle_signal(int signo)
 {
-	if (signo == SIGUSR1 || signo == SIGUSR2)
-		asked_to_disrupt = signo;
+	if (signo == SIGUSR1)
+		asked_to_disrupt = 1;
+	else if (signo == SIGUSR2)
+		asked_to_end = 1;
 	else
 		stopped = signo;
 }
@@ -44,7 +49,8 @@ weigh_input(struct cb_daemon *d)
 		d->heard = true;
 		d->last_heard = s->before.as_of;
 	}
-	if (!d->has_bound || (d->events & CB_EVENT_RESTART) != 0)
+	if (!d->has_bound || d->watch.gated ||
+	    (d->events & CB_EVENT_RESTART) != 0)
 		return CB_INPUT_UNKNOWN;
 	if (s->input != CB_INPUT_MISSING)
 		return s->input;
@@ -59,7 +65,8 @@ publish(struct cb_daemon *d)
 	    CB_SHM_UNKNOWN_BOUND_NS, d->options.max_drift_ppb };
 	struct cb_shm_v2 v2;
 
-	cb_publish_v2(d->has_bound ? &d->bound : &none, d->status, &v2);
+	cb_publish_v2(d->has_bound ? &d->bound : &none, d->status,
+	    d->options.disruption_support, d->watch.marker, &v2);
 	cb_shm_write(&d->writer, &v2);
 }
 
@@ -84,6 +91,9 @@ log_conditions(struct cb_daemon *d, unsigned now)
 		{ CONDITION_LOCAL, "chronyd follows its own clock (local): "
 		    "not synchronized", "chronyd no longer follows its own "
 		    "clock" },
+		{ CONDITION_UNRELIABLE, "the VMClock is unreliable or cannot "
+		    "be read: status unknown", "the VMClock can be relied "
+		    "on" },
 		{ CB_EVENT_CONTRADICTION, "a source contradicts what it "
 		    "measured before: the bound takes in both",
 		    "the source agrees with itself again" },
@@ -98,6 +108,15 @@ log_conditions(struct cb_daemon *d, unsigned now)
 		break;
 	case -1:
 		cb_log_info("chronyd answers");
+		break;
+	}
+	switch (turned(d, CONDITION_PHC, now)) {
+	case 1:
+		cb_log_warn("the PHC's measurements are not used: %s",
+		    d->phc_trouble);
+		break;
+	case -1:
+		cb_log_info("the PHC's measurements are used again");
 		break;
 	}
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
@@ -119,12 +138,32 @@ log_conditions(struct cb_daemon *d, unsigned now)
 		    (long long)d->estimate.drift_ppb);
 }
 
+/* Readers come first, the log afterwards; the status that was is returned. */
+static clockbound_clock_status
+set_status(struct cb_daemon *d, enum cb_input input)
+{
+	clockbound_clock_status before = d->status;
+
+	d->status = cb_status_next(before, input, d->disruption);
+	publish(d);
+	return before;
+}
+
 static void
-log_tick(struct cb_daemon *d, clockbound_clock_status before)
+log_status(const struct cb_daemon *d, clockbound_clock_status before)
 {
 	static const char *const names[] = {
 		"unknown", "synchronized", "free running", "disrupted"
 	};
+
+	if (d->status != before)
+		cb_log_info("status %s, was %s", names[d->status],
+		    names[before]);
+}
+
+static void
+log_sample(struct cb_daemon *d)
+{
 	const struct cb_sample *s = &d->sample;
 	unsigned now = d->events;
 
@@ -132,50 +171,60 @@ log_tick(struct cb_daemon *d, clockbound_clock_status before)
 		now |= CONDITION_MISSING | (d->conditions & CONDITION_LOCAL);
 	else if (s->tracking.ref_id == CB_CHRONY_REF_ID_LOCAL)
 		now |= CONDITION_LOCAL;
+	if (d->phc_trouble[0] != '\0')
+		now |= CONDITION_PHC;
+	if (d->watch.unreliable)
+		now |= CONDITION_UNRELIABLE;
 	log_conditions(d, now);
-	if (d->status != before)
-		cb_log_info("status %s, was %s", names[d->status],
-		    names[before]);
 }
 
 void
 cb_loop_tick(struct cb_daemon *d)
 {
-	clockbound_clock_status before = d->status;
+	clockbound_clock_status before;
 
 	d->source->sample(d);
+	cb_disruption_weigh(d);
 	d->has_bound = d->source->bound(d);
-	d->status = cb_status_next(before, weigh_input(d),
-	    CB_DISRUPTION_RELIABLE);
-	publish(d);
-	log_tick(d, before);
+	before = set_status(d, weigh_input(d));
+	log_sample(d);
+	log_status(d, before);
 }
 
+/* Readers are told before anybody is asked. */
 static void
-answer_signals(void)
+publish_disruption(struct cb_daemon *d)
 {
-	if (asked_to_disrupt == 0)
-		return;
-	cb_log_warn("SIGUSR%d ignored: clock disruption support is disabled",
-	    asked_to_disrupt == SIGUSR1 ? 1 : 2);
-	asked_to_disrupt = 0;
+	cb_clocks_read(&d->sample.before);
+	d->has_bound = false;
+	log_status(d, set_status(d, CB_INPUT_UNKNOWN));
 }
 
-/* Signals are served in here and nowhere else. */
-static void
-sleep_until(int64_t mono, const sigset_t *mask)
+/*
+ * Signals are served in here and nowhere else.  True when there is something
+ * to be looked at before the time.
+ */
+static bool
+sleep_until(struct cb_daemon *d, int64_t mono, const sigset_t *mask)
 {
-	int64_t left;
-	struct timespec ts;
+	int64_t left = mono - cb_clocks_mono();
+	struct timespec ts = { 0, 0 };
+	int fd = d->watch.steps_fd;
+	fd_set fds;
 
-	/* At least once: also a daemon that is late has to listen. */
-	do {
-		left = cb_ts_max(mono - cb_clocks_mono(), 0);
+	if (left > 0) {
 		ts.tv_sec = (time_t)(left / CB_NS_PER_S);
 		ts.tv_nsec = (long)(left % CB_NS_PER_S);
-		pselect(0, NULL, NULL, NULL, &ts, mask);
-		answer_signals();
-	} while (!stopped && left > 0);
+	}
+	FD_ZERO(&fds);
+	if (fd != -1)
+		FD_SET(fd, &fds);
+	if (pselect(fd + 1, &fds, NULL, NULL, &ts, mask) == 0)
+		return false;
+	d->asked_to_disrupt = asked_to_disrupt;
+	d->asked_to_end = asked_to_end;
+	asked_to_disrupt = asked_to_end = 0;
+	return true;
 }
 
 /* Signals stay blocked outside of pselect(2), whose mask is returned. */
@@ -216,6 +265,7 @@ has_lost_segment(struct cb_daemon *d)
 bool
 cb_loop_run(struct cb_daemon *d)
 {
+	bool woken = true;
 	sigset_t mask;
 	int64_t next = cb_clocks_mono();
 
@@ -227,11 +277,20 @@ cb_loop_run(struct cb_daemon *d)
 			    "cut", d->options.run_dir);
 			return false;
 		}
-		cb_loop_tick(d);
-		/* Late by whole intervals: those are lost, not made up for. */
-		next = cb_ts_max(next + d->options.interval_ns,
-		    cb_clocks_mono());
-		sleep_until(next, &mask);
+		woken |= cb_disruption_look(d);
+		if (woken && d->disruption == CB_DISRUPTION_DISRUPTED)
+			publish_disruption(d);
+		woken |= cb_disruption_act(d);
+		if (woken)
+			next = cb_clocks_mono();
+		if (cb_clocks_mono() >= next) {
+			cb_loop_tick(d);
+			/* Whole intervals that are late are lost. */
+			next = cb_ts_max(next + d->options.interval_ns,
+			    cb_clocks_mono());
+		}
+		woken = sleep_until(d, cb_ts_min(next,
+		    cb_disruption_due(d)), &mask);
 	}
 	cb_log_info("%s: the segment stays as it is, and ages",
 	    stopped == SIGTERM ? "SIGTERM" : stopped == SIGINT ? "SIGINT" :

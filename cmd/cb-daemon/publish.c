@@ -52,7 +52,7 @@ cb_publish_bound(const struct cb_estimate *e, const struct cb_sample *s,
 
 void
 cb_publish_v2(const struct cb_bound *b, clockbound_clock_status status,
-    struct cb_shm_v2 *v2)
+    bool disruption_support, uint64_t marker, struct cb_shm_v2 *v2)
 {
 	*v2 = (struct cb_shm_v2){
 		.as_of_s = b->as_of / CB_NS_PER_S,
@@ -60,6 +60,8 @@ cb_publish_v2(const struct cb_bound *b, clockbound_clock_status status,
 		.void_after_s = b->as_of / CB_NS_PER_S + CB_SHM_VOID_AFTER_S,
 		.bound_ns = b->bound_ns,
 		.max_drift_ppb = (uint32_t)b->drift_ppb,
-		.clock_status = (int32_t)status
+		.clock_status = (int32_t)status,
+		.disruption_support = disruption_support,
+		.disruption_marker = marker
 	};
 }

@@ -103,6 +103,42 @@ ask_tracking(struct cb_daemon *d, struct cb_chrony_tracking *t)
 	    missing(d, "tracking report out of range"));
 }
 
+/* The error of the PHC itself; -1 while its driver does not tell. */
+static int64_t
+phc_error(struct cb_daemon *d)
+{
+	const char *what;
+	int64_t ns = cb_phc_read(&d->phc, &what);
+
+	d->phc_trouble[0] = '\0';
+	if (ns < 0)
+		snprintf(d->phc_trouble, sizeof(d->phc_trouble),
+		    "%s of interface %s: %s", what, d->phc.interface,
+		    errno == EBADMSG ? "not as expected" : strerror(errno));
+	return ns;
+}
+
+/*
+ * chronyd knows how far its refclock is from the PHC, not how far that is from
+ * true time.  Where nobody says, its measurements prove nothing.
+ */
+static void
+add_phc_error(struct cb_daemon *d, struct cb_chrony_source *m)
+{
+	const uint8_t *a = m->address;
+	int64_t ns;
+
+	if (!d->options.has_phc || m->mode != CB_CHRONY_REFCLOCK ||
+	    ((uint32_t)a[0] << 24 | (uint32_t)a[1] << 16 |
+	    (uint32_t)a[2] << 8 | a[3]) != d->options.phc_ref_id)
+		return;
+	ns = phc_error(d);
+	if (ns < 0)
+		m->since_sample_s = CB_CHRONY_NO_SAMPLE;
+	else
+		m->meas_err_ns += ns;
+}
+
 /* Add a source's report to the sample.  *exists is false when there is none. */
 static bool
 ask_source(struct cb_daemon *d, uint32_t index, bool *exists)
@@ -120,6 +156,7 @@ ask_source(struct cb_daemon *d, uint32_t index, bool *exists)
 		return missing(d, "refused a source report");
 	if (!cb_chrony_decode_source(reply, &s->sources[s->n_sources]))
 		return missing(d, "source report out of range");
+	add_phc_error(d, &s->sources[s->n_sources]);
 	if (s->sources[s->n_sources].state == CB_CHRONY_SELECTED)
 		d->selected = index;
 	s->n_sources++;
@@ -289,13 +326,26 @@ bound_chrony(struct cb_daemon *d)
 	    &d->bound);
 }
 
+static bool
+add_phc_estimate(struct cb_daemon *d, struct cb_chrony_tracking *t)
+{
+	int64_t ns;
+
+	if (!d->options.has_phc || t->ref_id != d->options.phc_ref_id)
+		return true;
+	ns = phc_error(d);
+	t->estimate_ns += ns;
+	return ns >= 0 || missing(d, "the PHC's error bound is not known");
+}
+
 static void
 sample_tracking(struct cb_daemon *d)
 {
 	d->deadline_mono = cb_clocks_mono() + TICK_NS;
 	d->sample.n_sources = 0;
 	cb_clocks_read(&d->sample.before);
-	finish_sample(d, ask_tracking(d, &d->sample.tracking));
+	finish_sample(d, ask_tracking(d, &d->sample.tracking) &&
+	    add_phc_estimate(d, &d->sample.tracking));
 }
 
 /*
@@ -330,8 +380,24 @@ cb_source_find(const char *name)
 	return NULL;
 }
 
+bool
+cb_source_command(struct cb_daemon *d, enum cb_chrony_command command,
+    uint16_t *status)
+{
+	enum cb_input input = d->sample.input;
+	uint8_t reply[CB_CHRONY_MAX_LEN];
+	bool answered;
+
+	d->deadline_mono = cb_clocks_mono() + TICK_NS;
+	answered = ask(d, command, 0, reply, status);
+	/* This was no sample. */
+	d->sample.input = input;
+	return answered;
+}
+
 void
 cb_source_close(struct cb_daemon *d)
 {
 	cb_chrony_close(&d->chrony);
+	cb_phc_close(&d->phc);
 }

@@ -17,7 +17,12 @@
  *	flood		other sequence numbers, as many as go through
  *	range		numbers that no clock has
  *	future		the last update is an hour ahead
+ *	keep		refuses RESET_SOURCES and BURST with status 2
+ *	deaf		does not answer these two
+ *	stuck		acknowledges them, and goes on saying what it did
  *	slow		the right reply, MS milliseconds late
+ *
+ * Each RESET_SOURCES and BURST that comes is a line on standard output.
  *
  * usage: fake-chronyd PATH MODE [MS]
  */
@@ -31,15 +36,18 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
 enum {
+	BURST = 3,
 	N_SOURCES = 14,
 	SOURCE_DATA = 15,
-	TRACKING = 33
+	TRACKING = 33,
+	RESET_SOURCES = 66
 };
 
 #define MIN_REQUEST	12
@@ -47,6 +55,7 @@ enum {
 #define MAX_REPLY	104
 #define UNAUTHORISED	2
 #define NO_SOURCE	4
+#define BAD_LENGTH	19
 
 #define FLOOD_NS	INT64_C(100000000)
 
@@ -60,6 +69,7 @@ struct question {
 	int fd;
 	struct sockaddr_un from;
 	socklen_t from_len;
+	size_t len;
 	uint8_t bytes[MAX_REPLY];
 };
 
@@ -93,6 +103,20 @@ command_of(const struct question *q)
 	return q->bytes[4] << 8 | q->bytes[5];
 }
 
+static bool
+is_order(const struct question *q)
+{
+	return command_of(q) == RESET_SOURCES || command_of(q) == BURST;
+}
+
+/* The real one looks at the length, and so do we. */
+static uint32_t
+check_order(const struct question *q)
+{
+	return q->len == (command_of(q) == BURST ? 68 : HEADER) ? 0 :
+	    BAD_LENGTH;
+}
+
 static void
 send_bytes(const struct question *q, const uint8_t *bytes, size_t len)
 {
@@ -113,11 +137,16 @@ fill_header(const struct question *q, uint8_t *p, uint32_t type,
 	memcpy(p + 16, q->bytes + 8, 4);
 }
 
-/* It updates on every full second, and tells so one second later. */
+/*
+ * It updates on every full second, and tells so one second later; or did so
+ * once, which is some time ago.
+ */
+static uint32_t stuck_at;
+
 static uint32_t
 last_update(void)
 {
-	return (uint32_t)time(NULL) - 1;
+	return stuck_at != 0 ? stuck_at : (uint32_t)time(NULL) - 1;
 }
 
 static size_t
@@ -171,7 +200,7 @@ fill_good(const struct question *q, uint8_t *p)
 		put32(p + 28, 1);
 		return 32;
 	default:
-		fill_header(q, p, 1, 0);
+		fill_header(q, p, 1, is_order(q) ? check_order(q) : 0);
 		return HEADER;
 	}
 }
@@ -318,6 +347,34 @@ answer_future(const struct question *q)
 	send_bytes(q, p, len);
 }
 
+static void
+answer_keep(const struct question *q)
+{
+	if (is_order(q))
+		answer_refuse(q);
+	else
+		answer_good(q);
+}
+
+static void
+answer_deaf(const struct question *q)
+{
+	if (!is_order(q))
+		answer_good(q);
+}
+
+static void
+answer_stuck(const struct question *q)
+{
+	static uint32_t first;
+
+	if (first == 0)
+		first = last_update();
+	stuck_at = first;
+	answer_good(q);
+	stuck_at = 0;
+}
+
 /*
  * SIGUSR1 ends the wait.  It counts a source that it does not have, so that it
  * is asked again and again.
@@ -353,6 +410,9 @@ static const struct mode {
 	{ "flood", answer_flood },
 	{ "range", answer_range },
 	{ "future", answer_future },
+	{ "keep", answer_keep },
+	{ "deaf", answer_deaf },
+	{ "stuck", answer_stuck },
 	{ "slow", answer_slow }
 };
 
@@ -396,7 +456,14 @@ hear(struct question *q)
 	    (struct sockaddr *)&q->from, &q->from_len);
 	if (n == -1 && errno != EINTR)
 		err(1, "recvfrom");
-	return n >= MIN_REQUEST;
+	if (n < MIN_REQUEST)
+		return false;
+	q->len = (size_t)n;
+	if (is_order(q)) {
+		puts(command_of(q) == BURST ? "BURST" : "RESET_SOURCES");
+		fflush(stdout);
+	}
+	return true;
 }
 
 int

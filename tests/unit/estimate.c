@@ -33,9 +33,9 @@ static struct cb_sample
 make_sample(int64_t freq_ppb, uint32_t since_s)
 {
 	struct cb_sample s = {
-		.before = { RAW, RAW, RAW, REAL + RAW },
-		.told = { RAW, RAW, RAW, REAL + RAW },
-		.after = { RAW, RAW, RAW, REAL + RAW },
+		.before = { RAW, RAW, RAW, REAL + RAW, 0 },
+		.told = { RAW, RAW, RAW, REAL + RAW, 0 },
+		.after = { RAW, RAW, RAW, REAL + RAW, 0 },
 		.input = CB_INPUT_SYNCHRONIZED,
 		.tracking = { .freq_ppb = { freq_ppb, 0 }, .ref_time_ns = 1 },
 		.n_sources = 1
@@ -522,7 +522,7 @@ readers_are_owed_the_slew_of_their_elapsed_time(void)
 	e.correction_ns = slew;
 	s.after.real += slew;
 	b = publish(&e, &s, 0);
-	cb_publish_v2(&b, CLOCKBOUND_STA_SYNCHRONIZED, &v2);
+	cb_publish_v2(&b, CLOCKBOUND_STA_SYNCHRONIZED, false, 0, &v2);
 	CHECK_EQ(cb_shm_read_parse(&v2, &seen), CLOCKBOUND_ERR_NONE);
 	real.tv_sec = (time_t)((REAL + RAW + elapsed) / S);
 	real.tv_nsec = 0;

@@ -15,6 +15,7 @@
  *
  * usage: world [SEED [READINGS]]
  */
+#include <endian.h>
 #include <err.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -56,6 +57,7 @@ struct meas {
 	bool has;
 	fix raw;	/* when */
 	fix server;	/* the server's time then */
+	fix jumps;	/* w.jumps then */
 	int64_t err_ns;
 	uint32_t orig;
 };
@@ -85,13 +87,16 @@ static struct {
 	int64_t drift_ppb, limit_ppb;
 	int64_t freq_ppb, real_ppb;
 	int64_t jump_ns, slew_end_ns, restart_ns, mute_until_ns;
-	int64_t coarse_ns, churn_ns;
+	int64_t coarse_ns, churn_ns, asleep_ns;
 	int64_t calm_ns;	/* between jumps of the oscillator, at most */
 	int64_t hold_ups;	/* one in so many questions and answers */
 	bool holds_still;	/* chronyd keeps its frequency near zero */
+	fix jumps;	/* of the cooked clock, of which chronyd was not told */
+	int64_t migrate_ns;
 	fix ref_time;
 	int64_t update_interval_ns;
-	bool steers, old_refclock_age, dead, untold, synced, lies;
+	bool steers, old_refclock_age, dead, untold, synced, lies, stepped;
+	bool has_vmclock;
 	size_t n;
 	struct server servers[MAX_SERVERS];
 } w;
@@ -99,12 +104,16 @@ static struct {
 static struct {
 	int64_t trusted, untrusted, untold, missed, ticks, worlds;
 	int64_t contradictions, mute, steps, updates, restarts;
+	int64_t operator_steps, sleeps, migrations;
 	int64_t interleaved, peer, refclock, lies, churned;
 	int64_t ratio[11];	/* of error to half-width, in tenths */
 	double worst;
 } count;
 
 static uint64_t state;
+
+/* The hypervisor's page.  Only its marker ever changes. */
+static struct cb_vmclock_page page;
 
 static uint64_t
 next_random(void)
@@ -156,13 +165,16 @@ clocks_at(int64_t ns)
 	return c;
 }
 
-/* Where the cooked clock, run backwards, was when the raw clock was there. */
+/*
+ * What the cooked clock showed at a measurement, as chronyd has it now: run
+ * backwards at its present rate, but for jumps of which it was not told.
+ */
 static fix
-cooked_then(fix raw)
+cooked_then(const struct meas *m)
 {
-	fix d = w.at.raw - raw;
+	fix d = w.at.raw - m->raw;
 
-	return w.at.cooked - d + times(d, w.freq_ppb);
+	return w.at.cooked - d + times(d, w.freq_ppb) - (w.jumps - m->jumps);
 }
 
 /*
@@ -282,7 +294,7 @@ ask_server(struct server *s)
 	s->poll_ns = w.now_ns + poll + between(0, poll / 8);
 	if (s->mode == CB_CHRONY_REFCLOCK) {
 		s->flying = (struct meas){ .has = true, .raw = w.at.raw,
-		    .server = w.at.tau + FIX(EPOCH + off),
+		    .jumps = w.jumps, .server = w.at.tau + FIX(EPOCH + off),
 		    .err_ns = s->err_ns };
 		/* A sample is the middle of a window, told at its end. */
 		s->reply_ns = w.now_ns + between(0, poll / 2);
@@ -291,7 +303,7 @@ ask_server(struct server *s)
 	/* One drift rate: an exchange is no longer than the rates last. */
 	s->reply_ns = w.now_ns + path + stay;
 	raw4 = clocks_at(s->reply_ns).raw;
-	s->flying = (struct meas){ .has = true };
+	s->flying = (struct meas){ .has = true, .jumps = w.jumps };
 	s->flying.raw = (w.at.raw + raw4) / 2;
 	s->flying.server = w.at.tau + FIX(EPOCH + there + off + stay / 2 +
 	    (is_lying(s) ? between(1, 100) * MS : 0));
@@ -349,18 +361,105 @@ churn(void)
 	count.churned++;
 }
 
+/*
+ * A jump of the clock amid an exchange: T4 has it and T1 has not, so half of
+ * it is in the offset and half in the error, unless the delay is then negative.
+ */
 static void
-restart(void)
+disturb_exchanges(fix jump)
 {
-	w.restart_ns = w.now_ns + between(300, 3000) * S;
+	for (size_t i = 0; i < w.n; i++) {
+		struct server *s = &w.servers[i];
+
+		if (s->reply_ns == NEVER)
+			continue;
+		s->flying.jumps += jump / 2;
+		s->flying.err_ns += to_ns(jump / 2);
+		if (s->mode == CB_CHRONY_REFCLOCK || s->flying.err_ns <= 0)
+			s->reply_ns = NEVER;
+	}
+}
+
+/* Somebody sets the clock. */
+static void
+step(void)
+{
+	fix jump = FIX(one_in(2) ? between(-50 * MS, 50 * MS) :
+	    between(-100 * S, 100 * S));
+
+	w.at = clocks_at(w.now_ns);
+	w.at.real += jump;
+	w.at.cooked += jump;
+	w.jumps += jump;
+	disturb_exchanges(jump);
+	w.stepped = w.untold = true;
+	count.operator_steps++;
+}
+
+/* The raw clock stands still, and the kernel guesses for how long it did. */
+static void
+fall_asleep(void)
+{
+	int64_t ns = between(10 * MS, 1000 * S);
+	fix guess = FIX(ns + between(-S, S));
+
+	w.at = clocks_at(w.now_ns);
+	w.at.tau += FIX(ns);
+	w.now_ns += ns;
+	w.at.real += guess;
+	w.at.cooked += guess;
+	w.jumps += guess;
+	w.asleep_ns += ns;
+	for (size_t i = 0; i < w.n; i++)
+		w.servers[i].reply_ns = NEVER;
+	w.stepped = w.untold = true;
+	count.sleeps++;
+}
+
+/*
+ * Another host, with other clocks, after a while in which nothing ran; and the
+ * VMClock says so.
+ */
+static void
+migrate(void)
+{
+	int64_t ns = between(MS, 10 * S);
+	fix raw = FIX(between(0, 20 * S)), real = FIX(between(-S, 20 * S));
+
+	w.at = clocks_at(w.now_ns);
+	w.at.tau += FIX(ns);
+	w.now_ns += ns;
+	w.at.raw += raw;
+	w.at.real += real;
+	w.at.cooked += real;
+	w.at.mono += raw;
+	w.jumps += real - raw + times(raw, w.freq_ppb);
+	for (size_t i = 0; i < w.n; i++)
+		w.servers[i].reply_ns = NEVER;
+	page.disruption_marker[0] = htole32(le32toh(
+	    page.disruption_marker[0]) + 1);
+	count.migrations++;
+}
+
+static void
+forget_samples(void)
+{
 	for (size_t i = 0; i < w.n; i++) {
 		w.servers[i].last.has = w.servers[i].held.has = false;
 		w.servers[i].n_samples = 0;
 		w.servers[i].reply_ns = NEVER;
-		w.servers[i].poll_ns = w.now_ns + between(0, 2 * S);
 	}
 	select_servers();
 	w.synced = false;
+}
+
+static void
+restart(void)
+{
+	w.restart_ns = w.now_ns + between(300, 3000) * S;
+	forget_samples();
+	for (size_t i = 0; i < w.n; i++)
+		w.servers[i].poll_ns = w.now_ns + between(0, 2 * S);
 	/* A slew that was under way is ended. */
 	w.slew_end_ns = NEVER;
 	if (w.steers)
@@ -374,6 +473,10 @@ static void
 happen(void)
 {
 	w.at = clocks_at(w.now_ns);
+	if (w.migrate_ns <= w.now_ns) {
+		w.migrate_ns = NEVER;
+		migrate();
+	}
 	if (w.jump_ns <= w.now_ns) {
 		w.drift_ppb = one_in(3) ? w.limit_ppb *
 		    (one_in(2) ? 1 : -1) : between(-w.limit_ppb, w.limit_ppb);
@@ -400,7 +503,7 @@ happen(void)
 static int64_t
 next_event(void)
 {
-	int64_t ns = w.jump_ns;
+	int64_t ns = cb_ts_min(w.jump_ns, w.migrate_ns);
 
 	if (w.dead)
 		return ns;
@@ -456,10 +559,18 @@ make_world(struct cb_daemon *d)
 	w.holds_still = one_in(4);
 	w.calm_ns = one_in(4) ? 20000 * S : 300 * S;
 	w.hold_ups = one_in(4) ? 4 : 500;
+	w.migrate_ns = NEVER;
 	w.churn_ns = one_in(2) ? NEVER : between(S, 3000 * S);
 	w.jump_ns = between(MS, w.calm_ns);
 	w.restart_ns = between(100 * S, 3000 * S);
 	w.slew_end_ns = NEVER;
+	w.has_vmclock = one_in(2);
+	d->options.disruption_support = w.has_vmclock;
+	page.constant[0] = htole32(CB_VMCLOCK_MAGIC);
+	page.constant[1] = htole32(sizeof(page));
+	page.constant[2] = htole32(CB_VMCLOCK_VERSION);
+	d->watch.vmclock = &page;
+	d->watch.marker = le32toh(page.disruption_marker[0]);
 	w.n = (size_t)between(1, one_in(4) ? MAX_SERVERS : 6);
 	for (size_t i = 0; i < w.n; i++)
 		make_server(&w.servers[i]);
@@ -542,6 +653,10 @@ read_once(struct cb_shm_reader *r, uint64_t seed)
 	mono = to_timespec(coarse(&c));
 	if (cb_now_at(&r->bound, &real, &mono, &now) != CLOCKBOUND_ERR_NONE)
 		errx(1, "seed %" PRIu64 ": causality breach", seed);
+	/* Looked at after the clocks, as clockbound_now() does. */
+	if (r->bound.disruption_support && r->bound.disruption_marker !=
+	    le32toh(page.disruption_marker[0]))
+		now.clock_status = CLOCKBOUND_STA_UNKNOWN;
 	if (now.clock_status == CLOCKBOUND_STA_SYNCHRONIZED ||
 	    now.clock_status == CLOCKBOUND_STA_FREE_RUNNING)
 		check(&now, truth, untold, seed);
@@ -571,8 +686,8 @@ live(uint64_t seed)
 	state = seed;
 	memset(&segment, 0, sizeof(segment));
 	segment.header.version = 2;
-	d = (struct cb_daemon){ .chrony = { .fd = -1 }, .selected = -1,
-	    .tick_ns = COARSE_TICK };
+	d = (struct cb_daemon){ .chrony = { .fd = -1 }, .phc = { .fd = -1 },
+	    .selected = -1, .tick_ns = COARSE_TICK };
 	make_world(&d);
 	d.source = cb_source_find("chrony");
 	d.options.chrony_socket = "chronyd";
@@ -587,6 +702,17 @@ live(uint64_t seed)
 			if (one_in(1000))
 				go_mute();
 		}
+		if (one_in(20000))
+			step();
+		if (one_in(20000)) {
+			fall_asleep();
+			next = w.now_ns + d.options.interval_ns;
+		}
+		if (w.has_vmclock && one_in(5000))
+			w.migrate_ns = w.now_ns +
+			    between(0, 2 * d.options.interval_ns);
+		cb_disruption_look(&d);
+		cb_disruption_act(&d);
 		cb_loop_tick(&d);
 		count.ticks++;
 		if (one_in(500))
@@ -603,10 +729,13 @@ static void
 report(void)
 {
 	printf("worlds %" PRId64 ", ticks %" PRId64 ", updates %" PRId64
-	    ", steps %" PRId64 ", restarts %" PRId64 ", mute %" PRId64
+	    ", steps %" PRId64 " and %" PRId64 " by others, sleeps %" PRId64
+	    ", migrations %" PRId64
+	    ", restarts %" PRId64 ", mute %" PRId64
 	    ", interleaved %" PRId64 ", peers %" PRId64 ", refclocks %" PRId64
 	    ", liars %" PRId64 ", come and gone %" PRId64 "\n",
 	    count.worlds, count.ticks, count.updates, count.steps,
+	    count.operator_steps, count.sleeps, count.migrations,
 	    count.restarts, count.mute, count.interleaved, count.peer,
 	    count.refclock, count.lies, count.churned);
 	printf("error / half-width, tenths of the readings by tenths:");
@@ -665,6 +794,7 @@ void
 cb_clocks_read(struct cb_instant *i)
 {
 	i->as_of = look(coarse);
+	i->asleep = w.asleep_ns;
 	i->raw_lo = look(raw_of);
 	i->real = look(real_of);
 	i->raw_hi = look(raw_of);
@@ -745,7 +875,7 @@ static void
 tell_source(uint8_t *p, size_t index)
 {
 	const struct server *s = &w.servers[index];
-	fix cooked = cooked_then(s->last.raw);
+	fix cooked = cooked_then(&s->last);
 	int64_t since = to_ns(w.at.cooked) / S - to_ns(cooked) / S;
 
 	put(p + 28, 4, 0x7f000000 + s->id);
@@ -787,6 +917,13 @@ cb_chrony_ask(struct cb_chrony *c, enum cb_chrony_command command,
 	case CB_CHRONY_N_SOURCES:
 		put(reply + 28, 4, w.n);
 		break;
+	case CB_CHRONY_RESET_SOURCES:
+		forget_samples();
+		break;
+	case CB_CHRONY_BURST:
+		for (size_t i = 0; i < w.n; i++)
+			w.servers[i].poll_ns = w.now_ns + between(0, S);
+		break;
 	case CB_CHRONY_SOURCE_DATA:
 		if (index < w.n)
 			tell_source(reply, index);
@@ -817,6 +954,29 @@ cb_clocks_mono(void)
 	return look(mono_of);
 }
 
+int
+cb_clocks_open_steps(void)
+{
+	return -1;
+}
+
+bool
+cb_clocks_was_stepped(int fd)
+{
+	bool was = w.stepped;
+
+	(void)fd;
+	w.stepped = false;
+	return was;
+}
+
+bool
+cb_clocks_source(char *name, size_t size)
+{
+	snprintf(name, size, "model");
+	return true;
+}
+
 void
 cb_log_open(bool json)
 {
@@ -832,7 +992,7 @@ cb_log_info(const char *format, ...)
 void
 cb_log_warn(const char *format, ...)
 {
-	if (strstr(format, "%s") != NULL) {
+	if (strcmp(format, "%s") == 0) {
 		va_list ap;
 
 		va_start(ap, format);

@@ -1,0 +1,367 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * VMClock, signals, steps of the clock, sleep: all that may make what was
+ * measured untrue goes in; one disruption input for the state machine comes
+ * out, and what the estimate has to forget.
+ *
+ * A disruption is handled by having chronyd forget its measurements and take
+ * new ones.  Nothing in here waits but for one reply at a time.
+ */
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "cb-daemon.h"
+#include "ts.h"
+
+/* Attempts at RESET_SOURCES and at BURST, and how long from one to the next. */
+#define ATTEMPTS	30
+#define RESET_RETRY_NS	(5 * MS)
+#define BURST_RETRY_NS	(100 * MS)
+/* Then chronyd is left alone for a while, or until it answers again. */
+#define PAUSE_NS	(10 * CB_NS_PER_S)
+#define MS		INT64_C(1000000)
+
+/* BOOTTIME and MONOTONIC are apart by this much more: the machine slept. */
+#define SLEPT_NS	(1 * MS)
+/* How long a hypervisor's write is waited for. */
+#define READ_NS		(1 * MS)
+/* How often the kernel's clocksource is looked at. */
+#define LOOK_NS		CB_NS_PER_S
+
+/* When a leap second begins and ends, as far as we may be off. */
+#define LEAP_BEFORE_NS	CB_NS_PER_S
+#define LEAP_AFTER_NS	(3 * CB_NS_PER_S)
+
+/*
+ * Until chronyd has forgotten what it measured before, nothing that it says is
+ * believed, and then only once it has changed its mind.
+ */
+static void
+begin_disruption(struct cb_daemon *d)
+{
+	struct cb_watch *w = &d->watch;
+
+	w->phase = CB_PHASE_RESET;
+	w->attempts = 0;
+	w->due_mono = cb_clocks_mono();
+	w->gated = true;
+	w->has_gate = false;
+	cb_estimate_forget(&d->estimate);
+	d->estimate.holding = true;
+}
+
+/* Where the estimate has nothing left, new measurements are asked for. */
+static void
+hasten(struct cb_daemon *d)
+{
+	uint16_t status;
+
+	if (!cb_estimate_is_empty(&d->estimate))
+		return;
+	if (d->watch.phase == CB_PHASE_NONE)
+		cb_source_command(d, CB_CHRONY_BURST, &status);
+}
+
+static void
+log_flags(struct cb_watch *w, uint64_t flags)
+{
+	uint64_t new = flags & ~w->flags;
+
+	w->flags = flags;
+	if ((new & CB_VMCLOCK_DISRUPTION_SOON) != 0)
+		cb_log_warn("the VMClock announces a disruption within about "
+		    "a day");
+	if ((new & CB_VMCLOCK_DISRUPTION_IMMINENT) != 0)
+		cb_log_warn("the VMClock announces a disruption within about "
+		    "an hour");
+}
+
+static bool
+look_at_vmclock(struct cb_daemon *d)
+{
+	struct cb_watch *w = &d->watch;
+	struct cb_vmclock v;
+	bool jumped;
+
+	if (!d->options.disruption_support)
+		return false;
+	w->unreliable = !cb_vmclock_read(w->vmclock, READ_NS, &v);
+	if (w->unreliable)
+		return false;
+	w->unreliable = v.clock_status == CB_VMCLOCK_UNRELIABLE;
+	log_flags(w, v.flags);
+	jumped = v.has_generation && w->has_generation &&
+	    v.vm_generation_counter != w->generation;
+	w->has_generation = v.has_generation;
+	w->generation = v.vm_generation_counter;
+	if (v.disruption_marker == w->marker && !jumped)
+		return false;
+	cb_log_warn("disruption: marker %llu, was %llu%s",
+	    (unsigned long long)v.disruption_marker,
+	    (unsigned long long)w->marker,
+	    jumped ? "; another VM generation" : "");
+	w->marker = v.disruption_marker;
+	begin_disruption(d);
+	return true;
+}
+
+/* SIGUSR1 and SIGUSR2, where a disruption can be told to readers at all. */
+static bool
+look_at_signals(struct cb_daemon *d)
+{
+	struct cb_watch *w = &d->watch;
+	bool begin = d->asked_to_disrupt, end = d->asked_to_end;
+
+	d->asked_to_disrupt = d->asked_to_end = false;
+	if (!begin && !end)
+		return false;
+	if (!d->options.disruption_support) {
+		cb_log_warn("%s ignored: clock disruption support is disabled",
+		    begin ? "SIGUSR1" : "SIGUSR2");
+		return false;
+	}
+	if (begin) {
+		cb_log_warn("SIGUSR1: disruption, until SIGUSR2");
+		w->forced = true;
+		begin_disruption(d);
+	}
+	if (end) {
+		cb_log_warn("SIGUSR2: end of the disruption by SIGUSR1");
+		w->forced = false;
+	}
+	return true;
+}
+
+static bool
+has_slept(struct cb_watch *w, int64_t asleep)
+{
+	bool slept = w->has_asleep && asleep > w->asleep + SLEPT_NS;
+
+	w->has_asleep = true;
+	w->asleep = asleep;
+	return slept;
+}
+
+/* The kernel's watchdog replaces a counter that ran wrong. */
+static bool
+has_other_clocksource(struct cb_watch *w)
+{
+	char name[sizeof(w->clocksource)];
+	int64_t now = cb_clocks_mono();
+	bool other;
+
+	if (now - w->clocksource_mono < LOOK_NS)
+		return false;
+	w->clocksource_mono = now;
+	if (!cb_clocks_source(name, sizeof(name)))
+		return false;
+	other = w->clocksource[0] != '\0' && strcmp(name, w->clocksource) != 0;
+	memcpy(w->clocksource, name, sizeof(name));
+	return other;
+}
+
+/*
+ * The raw clock cannot be compared with what it was before a sleep or under
+ * another clocksource: nothing holds any more.  A step leaves what is known of
+ * the raw clock alone.  After each, an exchange of packets may have begun
+ * before it: of every source some measurements are left out.
+ */
+static void
+look_at_clocks(struct cb_daemon *d)
+{
+	struct cb_watch *w = &d->watch;
+	bool slept = has_slept(w, d->sample.after.asleep);
+	bool other = has_other_clocksource(w);
+	bool stepped = cb_clocks_was_stepped(w->steps_fd);
+
+	if (!slept && !other && !stepped)
+		return;
+	cb_log_warn("%s", slept ? "the machine has slept" : other ?
+	    "the kernel keeps time by another clocksource" :
+	    "CLOCK_REALTIME was set");
+	if (slept || other)
+		cb_estimate_forget(&d->estimate);
+	cb_estimate_settle(&d->estimate);
+	hasten(d);
+}
+
+/* Seconds of UTC at the end of the month that cooked_s is in. */
+static int64_t
+end_of_month(int64_t cooked_s)
+{
+	time_t t = (time_t)cooked_s;
+	struct tm tm;
+
+	gmtime_r(&t, &tm);
+	tm.tm_mon++;
+	tm.tm_mday = 1;
+	tm.tm_hour = tm.tm_min = tm.tm_sec = 0;
+	return timegm(&tm);
+}
+
+/*
+ * Around a leap second UTC itself is ambiguous.  From the last second before
+ * it the interval covers both readings, and nothing is converted until it is
+ * surely past.
+ */
+static void
+look_at_leap(struct cb_daemon *d)
+{
+	const struct cb_sample *s = &d->sample;
+	struct cb_watch *w = &d->watch;
+	int64_t left, cooked = s->after.real + s->tracking.correction_ns.v;
+	bool insert;
+
+	if (w->leap_raw != 0) {
+		if (s->after.raw_lo < w->leap_raw)
+			return;
+		w->leap_raw = 0;
+		d->estimate.holding = w->phase == CB_PHASE_RESET;
+		cb_estimate_settle(&d->estimate);
+		return;
+	}
+	if (s->input == CB_INPUT_MISSING)
+		return;
+	insert = s->tracking.leap == CB_CHRONY_LEAP_INSERT;
+	if (!insert && s->tracking.leap != CB_CHRONY_LEAP_DELETE)
+		return;
+	left = end_of_month(cb_ts_floor_s(cooked)) * CB_NS_PER_S - cooked;
+	if (left > LEAP_BEFORE_NS + 2 * d->options.interval_ns)
+		return;
+	cb_log_warn("leap second: the bound covers both readings");
+	cb_estimate_leap(&d->estimate, insert ? -CB_NS_PER_S : CB_NS_PER_S);
+	d->estimate.holding = true;
+	w->leap_raw = s->after.raw_hi + left + LEAP_AFTER_NS;
+}
+
+static void
+set_input(struct cb_daemon *d)
+{
+	const struct cb_watch *w = &d->watch;
+
+	d->disruption = w->forced || w->phase == CB_PHASE_RESET ?
+	    CB_DISRUPTION_DISRUPTED : w->unreliable ?
+	    CB_DISRUPTION_UNKNOWN : CB_DISRUPTION_RELIABLE;
+}
+
+/*
+ * After it has forgotten its measurements chronyd is unsynchronised at once.
+ * Where that was not seen, it must have updated since it was first heard.
+ */
+static void
+look_at_gate(struct cb_watch *w, const struct cb_chrony_tracking *t)
+{
+	if (t->leap == CB_CHRONY_LEAP_UNSYNCHRONISED ||
+	    (w->has_gate && t->ref_time_ns != w->gate_ref_time))
+		w->gated = false;
+	w->has_gate = true;
+	w->gate_ref_time = t->ref_time_ns;
+}
+
+bool
+cb_disruption_look(struct cb_daemon *d)
+{
+	bool urgent = look_at_signals(d);
+
+	urgent |= look_at_vmclock(d);
+	set_input(d);
+	return urgent;
+}
+
+void
+cb_disruption_weigh(struct cb_daemon *d)
+{
+	const struct cb_sample *s = &d->sample;
+	struct cb_watch *w = &d->watch;
+
+	cb_disruption_look(d);
+	look_at_clocks(d);
+	look_at_leap(d);
+	if (s->input == CB_INPUT_MISSING) {
+		w->was_missing = true;
+		return;
+	}
+	/* chronyd is back: it need not be left alone any longer. */
+	if (w->was_missing && w->phase != CB_PHASE_NONE)
+		w->due_mono = cb_clocks_mono();
+	w->was_missing = false;
+	if (w->gated && w->phase != CB_PHASE_RESET)
+		look_at_gate(w, &s->tracking);
+}
+
+static void
+try_again(struct cb_watch *w, int64_t retry_ns)
+{
+	if (++w->attempts == ATTEMPTS) {
+		w->attempts = 0;
+		retry_ns = PAUSE_NS;
+	}
+	w->due_mono = cb_clocks_mono() + retry_ns;
+}
+
+bool
+cb_disruption_act(struct cb_daemon *d)
+{
+	struct cb_watch *w = &d->watch;
+	bool forgot = false;
+	uint16_t status;
+
+	if (w->phase == CB_PHASE_NONE || cb_clocks_mono() < w->due_mono)
+		return false;
+	if (w->phase == CB_PHASE_RESET) {
+		if (!cb_source_command(d, CB_CHRONY_RESET_SOURCES, &status) ||
+		    status != 0) {
+			try_again(w, RESET_RETRY_NS);
+			return false;
+		}
+		forgot = true;
+		cb_log_info("chronyd has forgotten what it measured");
+		w->phase = CB_PHASE_BURST;
+		w->attempts = 0;
+		d->estimate.holding = w->leap_raw != 0;
+		set_input(d);
+	}
+	if (cb_source_command(d, CB_CHRONY_BURST, &status) &&
+	    (status == 0 || status == CB_CHRONY_STATUS_NO_SOURCE))
+		w->phase = CB_PHASE_NONE;
+	else
+		try_again(w, BURST_RETRY_NS);
+	return forgot;
+}
+
+int64_t
+cb_disruption_due(const struct cb_daemon *d)
+{
+	return d->watch.phase == CB_PHASE_NONE ? INT64_MAX :
+	    d->watch.due_mono;
+}
+
+/*
+ * What an earlier run has handled need not be handled again.  A run that ended
+ * amid a disruption has left it to us.
+ */
+void
+cb_disruption_open(struct cb_daemon *d)
+{
+	struct cb_watch *w = &d->watch;
+	struct cb_shm_bound last;
+
+	w->steps_fd = cb_clocks_open_steps();
+	if (!d->options.disruption_support ||
+	    !cb_shm_write_last(&d->writer, &last) || !last.disruption_support)
+		return;
+	w->marker = last.disruption_marker;
+	if (last.status == CLOCKBOUND_STA_DISRUPTED) {
+		cb_log_warn("disruption: not handled by the run before this");
+		begin_disruption(d);
+	}
+}
+
+void
+cb_disruption_close(struct cb_daemon *d)
+{
+	if (d->watch.steps_fd != -1)
+		close(d->watch.steps_fd);
+	cb_vmclock_close(d->watch.vmclock);
+}

@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * A VMClock's path goes in; a line for each change that matters to a clock
+ * comes out.
+ */
+#include <sys/stat.h>
+
+#include <err.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "cb-vmclock.h"
+#include "ts.h"
+
+/* From look to look, where the device does not call. */
+#define LOOK_MS		10
+
+struct watch {
+	const char *path;
+	const struct cb_vmclock_page *page;
+	dev_t dev;
+	ino_t ino;
+	int fd;			/* that calls; -1: look now and then */
+	int64_t end_mono;	/* INT64_MAX: never */
+	struct cb_vmclock_abi last;
+};
+
+static int64_t
+mono_now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return cb_ts_ns(&ts);
+}
+
+/* What a write may change that disturbs a clock, or foretells it. */
+static const char *const watched[] = {
+	"disruption_marker", "flags", "clock_status", "vm_generation_counter"
+};
+
+#define WATCHED	(sizeof(watched) / sizeof(watched[0]))
+
+static bool
+has_generation(const struct cb_vmclock_abi *abi)
+{
+	struct cb_vmclock v;
+
+	cb_vmclock_decode(abi, &v);
+	return v.has_generation;
+}
+
+static void
+format_state(const struct cb_field *f, const struct cb_vmclock_abi *abi,
+    char text[CB_FIELD_TEXT])
+{
+	uint64_t value = cb_field_get(f, abi);
+
+	if (strcmp(f->name, "vm_generation_counter") == 0 &&
+	    !has_generation(abi))
+		strcpy(text, "none");
+	else if (f->names == NULL || (f->kind == CB_FIELD_NAME &&
+	    cb_field_name_of(f->names, value) == NULL))
+		cb_field_format(f, value, text);
+	else
+		cb_field_decode(f, value, text);
+}
+
+static void
+print_date(void)
+{
+	struct timespec ts;
+	struct tm tm;
+	char date[32];
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	gmtime_r(&ts.tv_sec, &tm);
+	strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%S", &tm);
+	printf("%s.%06ldZ", date, ts.tv_nsec / 1000);
+}
+
+/* One line for all that has changed, if anything has. */
+static bool
+print_changes(const struct cb_vmclock_abi *from,
+    const struct cb_vmclock_abi *to)
+{
+	char was[CB_FIELD_TEXT], is[CB_FIELD_TEXT];
+	bool changed = false;
+
+	for (size_t i = 0; i < WATCHED; i++) {
+		const struct cb_field *f = cb_field_find(watched[i],
+		    strlen(watched[i]));
+
+		format_state(f, from, was);
+		format_state(f, to, is);
+		if (strcmp(was, is) == 0)
+			continue;
+		if (!changed)
+			print_date();
+		printf("%s %s %s -> %s", changed ? "," : "", f->name, was,
+		    is);
+		changed = true;
+	}
+	if (changed)
+		putchar('\n');
+	return changed;
+}
+
+/*
+ * Only a device can call, and only where its driver can.  A read takes note of
+ * seq_count: from then on poll(2) tells of another one.
+ */
+static bool
+arm(int fd)
+{
+	char bytes[sizeof(struct cb_vmclock_abi)];
+
+	return pread(fd, bytes, sizeof(bytes), 0) > 0;
+}
+
+static void
+stop_polling(struct watch *w)
+{
+	close(w->fd);
+	w->fd = -1;
+}
+
+static void
+start_polling(struct watch *w)
+{
+	struct stat st;
+
+	w->fd = open(w->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	if (w->fd != -1 && (fstat(w->fd, &st) == -1 ||
+	    !S_ISCHR(st.st_mode) || !arm(w->fd)))
+		stop_polling(w);
+}
+
+static void
+start(struct watch *w)
+{
+	struct stat st = { 0 };
+	uint64_t unused;
+
+	w->page = cb_vmclock_open(w->path);
+	if (w->page == NULL)
+		cb_fail_path(w->path, errno);
+	if (stat(w->path, &st) == 0) {
+		w->dev = st.st_dev;
+		w->ino = st.st_ino;
+	}
+	start_polling(w);
+	if (!cb_vmclock_read_abi(w->page, CB_VMCLOCK_WAIT_NS, &w->last,
+	    &unused))
+		cb_fail_path(w->path, errno);
+}
+
+/* A simulated device may be replaced by another file; one gone stays open. */
+static void
+follow(struct watch *w)
+{
+	const struct cb_vmclock_page *page;
+	struct stat st;
+
+	if (w->fd != -1 || stat(w->path, &st) == -1 ||
+	    (st.st_dev == w->dev && st.st_ino == w->ino))
+		return;
+	page = cb_vmclock_open(w->path);
+	if (page == NULL)
+		return;
+	cb_vmclock_close(w->page);
+	w->page = page;
+	w->dev = st.st_dev;
+	w->ino = st.st_ino;
+}
+
+/* What is being written is looked at again, next time. */
+static bool
+has_changed(struct watch *w)
+{
+	struct cb_vmclock_abi abi;
+	uint64_t unused;
+	bool changed;
+
+	follow(w);
+	if (!cb_vmclock_read_abi(w->page, 0, &abi, &unused)) {
+		if (errno != CB_VMCLOCK_ETORN)
+			cb_fail_path(w->path, errno);
+		return false;
+	}
+	changed = print_changes(&w->last, &abi);
+	w->last = abi;
+	return changed;
+}
+
+/* In milliseconds, rounded up; -1: for ever. */
+static int
+time_left(const struct watch *w, int most_ms)
+{
+	int64_t ms;
+
+	if (w->end_mono == INT64_MAX)
+		return most_ms;
+	ms = (cb_ts_max(w->end_mono - mono_now(), 0) + 999999) / 1000000;
+	return most_ms == -1 || ms < most_ms ? (int)cb_ts_min(ms, INT32_MAX) :
+	    most_ms;
+}
+
+/* Until the device calls, or it is time to look.  Never returns at once. */
+static void
+wait_for_change(struct watch *w)
+{
+	struct pollfd pfd = { .fd = w->fd, .events = POLLIN };
+	uint32_t seq;
+
+	if (w->fd == -1) {
+		poll(NULL, 0, time_left(w, LOOK_MS));
+		return;
+	}
+	if (poll(&pfd, 1, time_left(w, -1)) <= 0)
+		return;
+	if (pfd.revents != POLLIN || !arm(w->fd)) {
+		/* POLLHUP: it will not call.  Or it cannot. */
+		stop_polling(w);
+		return;
+	}
+	/* A driver that calls without a cause is not to make us spin. */
+	seq = atomic_load_explicit(&w->page->seq_count, memory_order_relaxed);
+	if (seq == w->last.seq_count)
+		poll(NULL, 0, time_left(w, LOOK_MS));
+}
+
+int
+cb_watch(const struct cb_options *o, const struct cb_operands *words)
+{
+	struct watch w = { .path = words->path, .end_mono = INT64_MAX };
+	int64_t seen = 0;
+
+	if (o->timeout_ns != -1)
+		w.end_mono = mono_now() + o->timeout_ns;
+	start(&w);
+	for (;;) {
+		if (has_changed(&w)) {
+			cb_finish_output();
+			if (++seen == o->count)
+				return CB_EXIT_OK;
+		}
+		if (mono_now() >= w.end_mono)
+			return CB_EXIT_TIMEOUT;
+		wait_for_change(&w);
+	}
+}
