@@ -27,7 +27,7 @@ struct cb_instant {
 	int64_t raw_lo;
 	int64_t raw_hi;
 	int64_t real;
-	int64_t asleep;		/* CLOCK_BOOTTIME - CLOCK_MONOTONIC, at most */
+	int64_t asleep;		/* CLOCK_BOOTTIME - CLOCK_MONOTONIC, at least */
 };
 
 void cb_clocks_read(struct cb_instant *);
@@ -204,7 +204,7 @@ struct cb_watch {
 	bool was_missing;
 	int steps_fd;		/* readable after a step; -1: none */
 	bool has_asleep;
-	int64_t asleep;		/* as of the last tick */
+	int64_t asleep;		/* the most that was seen */
 	char clocksource[32];
 	int64_t clocksource_mono;	/* when it was looked at */
 	int64_t leap_raw;	/* a leap second is over then; 0: none */

@@ -23,9 +23,10 @@ void
 cb_clocks_read(struct cb_instant *out)
 {
 	struct cb_instant in = { .as_of = cb_ts_clock(CLOCK_MONOTONIC_COARSE) };
-	int64_t mono = cb_clocks_mono();
 
-	in.asleep = cb_ts_clock(CLOCK_BOOTTIME) - mono;
+	/* In this order: being stopped in between is not taken for sleep. */
+	in.asleep = cb_ts_clock(CLOCK_BOOTTIME);
+	in.asleep -= cb_clocks_mono();
 	for (int i = 0; i < TRIES; i++) {
 		in.raw_lo = cb_ts_clock(CLOCK_MONOTONIC_RAW);
 		in.real = cb_ts_clock(CLOCK_REALTIME);

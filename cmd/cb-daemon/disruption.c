@@ -133,13 +133,15 @@ look_at_signals(struct cb_daemon *d)
 	return true;
 }
 
+/* What is told is never too much, so the most that was told is the best. */
 static bool
 has_slept(struct cb_watch *w, int64_t asleep)
 {
 	bool slept = w->has_asleep && asleep > w->asleep + SLEPT_NS;
 
+	if (!w->has_asleep || asleep > w->asleep)
+		w->asleep = asleep;
 	w->has_asleep = true;
-	w->asleep = asleep;
 	return slept;
 }
 
@@ -210,7 +212,7 @@ look_at_leap(struct cb_daemon *d)
 {
 	const struct cb_sample *s = &d->sample;
 	struct cb_watch *w = &d->watch;
-	int64_t left, cooked = s->after.real + s->tracking.correction_ns.v;
+	int64_t left, cooked;
 	bool insert;
 
 	if (w->leap_raw != 0) {
@@ -226,6 +228,7 @@ look_at_leap(struct cb_daemon *d)
 	insert = s->tracking.leap == CB_CHRONY_LEAP_INSERT;
 	if (!insert && s->tracking.leap != CB_CHRONY_LEAP_DELETE)
 		return;
+	cooked = s->after.real + s->tracking.correction_ns.v;
 	left = end_of_month(cb_ts_floor_s(cooked)) * CB_NS_PER_S - cooked;
 	if (left > LEAP_BEFORE_NS + 2 * d->options.interval_ns)
 		return;
