@@ -44,9 +44,9 @@ struct clockbound_ctx {
 	const _Atomic uint32_t *seq;	/* the VMClock's, or no_seq */
 	uint32_t width_seq;		/* as it was */
 	int64_t looked_mono;	/* when another segment was last looked for */
-	const struct cb_vmclock_page *vmclock;	/* NULL: not open */
-	bool vmclock_missed;	/* at vmclock_looked_mono */
-	int64_t vmclock_looked_mono;
+	struct cb_vmclock_file vmclock;
+	int64_t followed_mono;	/* when its path was last looked at */
+	bool has_followed;
 	clockbound_err err;		/* what clockbound_now() returned */
 	char *vmclock_path;		/* behind path */
 	char path[];			/* of the segment file */
@@ -111,7 +111,7 @@ clockbound_close(clockbound_ctx *ctx)
 {
 	if (ctx != NULL) {
 		cb_shm_read_close(&ctx->reader);
-		cb_vmclock_close(ctx->vmclock);
+		cb_vmclock_close(&ctx->vmclock);
 	}
 	free(ctx);
 	return NULL;
@@ -244,16 +244,16 @@ status_by_marker(clockbound_ctx *ctx, int64_t mono)
 	if (!b->disruption_support || ctx->width.status ==
 	    CLOCKBOUND_STA_DISRUPTED)
 		return ctx->width.status;
-	if (ctx->vmclock == NULL && (!ctx->vmclock_missed ||
-	    mono - ctx->vmclock_looked_mono >= LOOK_NS)) {
-		ctx->vmclock = cb_vmclock_open(ctx->vmclock_path);
-		ctx->vmclock_missed = ctx->vmclock == NULL;
-		ctx->vmclock_looked_mono = mono;
+	if (!ctx->has_followed || mono - ctx->followed_mono >= LOOK_NS) {
+		ctx->has_followed = true;
+		ctx->followed_mono = mono;
+		cb_vmclock_follow(&ctx->vmclock, ctx->vmclock_path);
 	}
-	if (ctx->vmclock == NULL || !cb_vmclock_read_marker(ctx->vmclock,
-	    &ctx->width_seq, &marker) || marker != b->disruption_marker)
+	if (ctx->vmclock.page == NULL || !cb_vmclock_read_marker(
+	    ctx->vmclock.page, &ctx->width_seq, &marker) ||
+	    marker != b->disruption_marker)
 		return CLOCKBOUND_STA_UNKNOWN;
-	ctx->seq = &ctx->vmclock->seq_count;
+	ctx->seq = &ctx->vmclock.page->seq_count;
 	return ctx->width.status;
 }
 

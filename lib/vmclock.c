@@ -82,46 +82,75 @@ usable_size(uint32_t size)
 	    sizeof(struct cb_vmclock_abi);
 }
 
-const struct cb_vmclock_page *
-cb_vmclock_open(const char *path)
+/* Beyond the end of a file nothing is mapped; a device has no size. */
+static bool
+is_short(const struct stat *st, size_t size)
 {
-	const struct cb_vmclock_page *page = NULL;
-	void *map = MAP_FAILED;
+	return S_ISREG(st->st_mode) && st->st_size < (off_t)size;
+}
+
+/* Map it: 0, or what is wrong. */
+static int
+open_page(struct cb_vmclock_file *f, int fd)
+{
 	struct stat st;
+	void *map;
+	int error;
+
+	if (fstat(fd, &st) == -1)
+		return errno;
+	if (is_short(&st, CB_VMCLOCK_MIN_SIZE))
+		return CB_VMCLOCK_ESHORT;
+	map = mmap(NULL, page_size(), PROT_READ, MAP_SHARED, fd, 0);
+	if (map == MAP_FAILED)
+		return errno;
+	f->page = map;
+	f->dev = st.st_dev;
+	f->ino = st.st_ino;
+	error = check_constant(f->page->constant);
+	if (error != 0)
+		return error;
+	f->size = usable_size(le32toh(load(&f->page->word[1])));
+	return is_short(&st, f->size) ? CB_VMCLOCK_ESHORT : 0;
+}
+
+bool
+cb_vmclock_open(struct cb_vmclock_file *f, const char *path)
+{
 	int fd, error;
 
+	f->page = NULL;
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (fd == -1)
-		return NULL;
-	/* A device has no size; beyond the end of a file nothing is mapped. */
-	if (fstat(fd, &st) == -1)
-		error = errno;
-	else if (S_ISREG(st.st_mode) && st.st_size < CB_VMCLOCK_MIN_SIZE)
-		error = CB_VMCLOCK_ESHORT;
-	else {
-		map = mmap(NULL, page_size(), PROT_READ, MAP_SHARED, fd, 0);
-		error = map == MAP_FAILED ? errno : 0;
-	}
+		return false;
+	error = open_page(f, fd);
 	close(fd);
-	if (map != MAP_FAILED) {
-		page = map;
-		error = check_constant(page->constant);
-		if (error == 0 && S_ISREG(st.st_mode) && st.st_size <
-		    (off_t)usable_size(le32toh(load(&page->word[1]))))
-			error = CB_VMCLOCK_ESHORT;
-	}
 	if (error == 0)
-		return page;
-	cb_vmclock_close(page);
+		return true;
+	cb_vmclock_close(f);
 	errno = error;
-	return NULL;
+	return false;
+}
+
+bool
+cb_vmclock_follow(struct cb_vmclock_file *f, const char *path)
+{
+	struct stat st;
+
+	if (f->page != NULL && stat(path, &st) == 0 &&
+	    st.st_dev == f->dev && st.st_ino == f->ino &&
+	    !is_short(&st, f->size))
+		return true;
+	cb_vmclock_close(f);
+	return cb_vmclock_open(f, path);
 }
 
 void
-cb_vmclock_close(const struct cb_vmclock_page *page)
+cb_vmclock_close(struct cb_vmclock_file *f)
 {
-	if (page != NULL)
-		munmap((void *)(uintptr_t)page, page_size());
+	if (f->page != NULL)
+		munmap((void *)(uintptr_t)f->page, page_size());
+	f->page = NULL;
 }
 
 /*

@@ -7,6 +7,8 @@
 #ifndef CB_VMCLOCK_H
 #define CB_VMCLOCK_H
 
+#include <sys/types.h>
+
 #include <errno.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -143,9 +145,23 @@ const char *cb_vmclock_strerror(int error);
 /* No reader waits longer than this for a write to end, nor does Linux. */
 #define CB_VMCLOCK_WAIT_NS	INT64_C(100000000)
 
-/* Map the device or file; NULL, with errno. */
-const struct cb_vmclock_page *cb_vmclock_open(const char *path);
-void cb_vmclock_close(const struct cb_vmclock_page *);
+/* A device or a file, mapped. */
+struct cb_vmclock_file {
+	const struct cb_vmclock_page *page;	/* NULL: there is none */
+	size_t size;			/* that a file must have */
+	dev_t dev;
+	ino_t ino;
+};
+
+/* False, with errno, and no page. */
+bool cb_vmclock_open(struct cb_vmclock_file *, const char *path);
+/*
+ * The path may have come to name another one, or none, and a file may have
+ * been cut short, which ends whoever reads beyond its end: look, and open it
+ * anew where that is so.
+ */
+bool cb_vmclock_follow(struct cb_vmclock_file *, const char *path);
+void cb_vmclock_close(struct cb_vmclock_file *);
 
 /*
  * Read the marker by the rule of all readers: whole, or not at all.  *seq is
@@ -195,6 +211,16 @@ void cb_vmclock_decode(const struct cb_vmclock_abi *, struct cb_vmclock *);
 /* Both: snapshot and decode. */
 bool cb_vmclock_read(const struct cb_vmclock_page *, int64_t wait_ns,
     struct cb_vmclock *);
+
+/*
+ * vmclock_notify.c
+ *
+ * A descriptor to poll for reading, which is readable once the hypervisor has
+ * written; -1 where the device does not notify.
+ */
+int cb_vmclock_notify_open(const char *path);
+/* After it was readable, before the page is read; -1 where it is no good. */
+void cb_vmclock_notify_rearm(int *fd);
 
 /*
  * vmclock_time.c

@@ -551,16 +551,57 @@ names_both_ways_out()
 	[[ $output == *" UNKNOWN" ]]
 }
 
-@test "a VMClock deleted under the daemon: readers say unknown, until it is back" {
+@test "a VMClock deleted while it is watched: unknown, until it is back" {
 	vmclock_make
 	fake_start good
 	daemon_watch
 	watch_until 5 says SYNCHRONIZED
 	mv "$VMCLOCK" "$RIG/aside"
+	watch_until 5 says UNKNOWN
+	wait_until 5 has_logged "the VMClock is unreliable or cannot be read"
 	stays UNKNOWN 3
-	is_running daemon
 	mv "$RIG/aside" "$VMCLOCK"
 	watch_until 5 says SYNCHRONIZED
+	was_told RESET_SOURCES 0
+}
+
+@test "a VMClock replaced while it is watched: disrupted by another marker only" {
+	vmclock_make
+	fake_start good
+	daemon_watch
+	watch_until 5 says SYNCHRONIZED
+	cp "$VMCLOCK" "$RIG/other"
+	mv "$RIG/other" "$VMCLOCK"
+	stays SYNCHRONIZED 3
+	was_told RESET_SOURCES 0
+	mv "$VMCLOCK" "$RIG/before"
+	vmclock_make 16 8 9
+	mv "$VMCLOCK" "$RIG/other"
+	mv "$RIG/before" "$VMCLOCK"
+	wait_until 5 now_says SYNCHRONIZED
+	mv "$RIG/other" "$VMCLOCK"
+	wait_until 5 has_logged "disruption: marker 9, was 0"
+	wait_until 5 was_told RESET_SOURCES
+	# It is the new one that is watched now.
+	vmclock_disrupt 10
+	wait_until 5 has_logged "disruption: marker 10, was 9"
+}
+
+@test "a VMClock cut short while it is watched: unknown, until it is whole" {
+	vmclock_make
+	fake_start good
+	daemon_watch
+	watch_until 5 says SYNCHRONIZED
+	cp "$VMCLOCK" "$RIG/aside"
+	for size in 103 11 0; do
+		truncate -s "$size" "$VMCLOCK"
+		wait_until 5 now_says UNKNOWN
+		wait_ticks 3
+		is_running daemon
+		(($(segment_status) == 0))
+		cp "$RIG/aside" "$VMCLOCK"
+		wait_until 5 now_says SYNCHRONIZED
+	done
 	was_told RESET_SOURCES 0
 }
 

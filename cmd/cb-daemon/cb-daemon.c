@@ -204,10 +204,8 @@ open_standard_files(void)
 static void
 open_vmclock(struct cb_daemon *d)
 {
-	if (!d->options.disruption_support)
-		return;
-	d->watch.vmclock = cb_vmclock_open(d->options.vmclock);
-	if (d->watch.vmclock != NULL)
+	if (!d->options.disruption_support ||
+	    cb_vmclock_open(&d->watch.vmclock, d->options.vmclock))
 		return;
 	warnx("VMClock %s: %s", d->options.vmclock,
 	    cb_vmclock_strerror(errno));

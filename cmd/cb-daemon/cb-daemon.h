@@ -188,7 +188,8 @@ enum cb_phase {
 };
 
 struct cb_watch {
-	const struct cb_vmclock_page *vmclock;
+	struct cb_vmclock_file vmclock;
+	int notify_fd;		/* readable after a write to it; -1: none */
 	uint64_t marker;	/* the last one handled */
 	bool has_generation;
 	uint64_t generation;
@@ -212,6 +213,8 @@ struct cb_watch {
 
 void cb_disruption_open(struct cb_daemon *);
 void cb_disruption_close(struct cb_daemon *);
+/* Another device or file may go by the VMClock's name by now. */
+void cb_disruption_follow(struct cb_daemon *);
 /* VMClock and signals: true when there is news to be published at once. */
 bool cb_disruption_look(struct cb_daemon *);
 /* After a sample, before it is used: what may have made it untrue. */

@@ -86,7 +86,8 @@ look_at_vmclock(struct cb_daemon *d)
 
 	if (!d->options.disruption_support)
 		return false;
-	w->unreliable = !cb_vmclock_read(w->vmclock, READ_NS, &v);
+	w->unreliable = w->vmclock.page == NULL ||
+	    !cb_vmclock_read(w->vmclock.page, READ_NS, &v);
 	if (w->unreliable)
 		return false;
 	w->unreliable = v.clock_status == CB_VMCLOCK_UNRELIABLE;
@@ -351,6 +352,8 @@ cb_disruption_open(struct cb_daemon *d)
 	struct cb_shm_bound last;
 
 	w->steps_fd = cb_clocks_open_steps();
+	w->notify_fd = d->options.disruption_support ?
+	    cb_vmclock_notify_open(d->options.vmclock) : -1;
 	if (!d->options.disruption_support ||
 	    !cb_shm_write_last(&d->writer, &last) || !last.disruption_support)
 		return;
@@ -362,9 +365,18 @@ cb_disruption_open(struct cb_daemon *d)
 }
 
 void
+cb_disruption_follow(struct cb_daemon *d)
+{
+	if (d->options.disruption_support)
+		cb_vmclock_follow(&d->watch.vmclock, d->options.vmclock);
+}
+
+void
 cb_disruption_close(struct cb_daemon *d)
 {
 	if (d->watch.steps_fd != -1)
 		close(d->watch.steps_fd);
-	cb_vmclock_close(d->watch.vmclock);
+	if (d->watch.notify_fd != -1)
+		close(d->watch.notify_fd);
+	cb_vmclock_close(&d->watch.vmclock);
 }

@@ -200,31 +200,48 @@ publish_disruption(struct cb_daemon *d)
 	log_status(d, set_status(d, CB_INPUT_UNKNOWN));
 }
 
+static void
+watch_fd(int fd, fd_set *fds, int *n)
+{
+	if (fd == -1)
+		return;
+	FD_SET(fd, fds);
+	if (fd >= *n)
+		*n = fd + 1;
+}
+
 /*
  * Signals are served in here and nowhere else.  True when there is something
- * to be looked at before the time.
+ * to be weighed before the time; a write to the VMClock need only be looked
+ * at.
  */
 static bool
 sleep_until(struct cb_daemon *d, int64_t mono, const sigset_t *mask)
 {
 	int64_t left = mono - cb_clocks_mono();
 	struct timespec ts = { 0, 0 };
-	int fd = d->watch.steps_fd;
+	struct cb_watch *w = &d->watch;
 	fd_set fds;
+	int n = 0;
 
 	if (left > 0) {
 		ts.tv_sec = (time_t)(left / CB_NS_PER_S);
 		ts.tv_nsec = (long)(left % CB_NS_PER_S);
 	}
 	FD_ZERO(&fds);
-	if (fd != -1)
-		FD_SET(fd, &fds);
-	if (pselect(fd + 1, &fds, NULL, NULL, &ts, mask) == 0)
+	watch_fd(w->steps_fd, &fds, &n);
+	watch_fd(w->notify_fd, &fds, &n);
+	n = pselect(n, &fds, NULL, NULL, &ts, mask);
+	if (n == 0)
 		return false;
 	d->asked_to_disrupt = asked_to_disrupt;
 	d->asked_to_end = asked_to_end;
 	asked_to_disrupt = asked_to_end = 0;
-	return true;
+	if (n > 0 && w->notify_fd != -1 && FD_ISSET(w->notify_fd, &fds)) {
+		cb_vmclock_notify_rearm(&w->notify_fd);
+		n--;
+	}
+	return n != 0;
 }
 
 /* Signals stay blocked outside of pselect(2), whose mask is returned. */
@@ -277,6 +294,7 @@ cb_loop_run(struct cb_daemon *d)
 			    "cut", d->options.run_dir);
 			return false;
 		}
+		cb_disruption_follow(d);
 		woken |= cb_disruption_look(d);
 		if (woken && d->disruption == CB_DISRUPTION_DISRUPTED)
 			publish_disruption(d);

@@ -5,11 +5,9 @@
 #include <err.h>
 #include <getopt.h>
 #include <limits.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "cb-vmclock.h"
 #include "clockbound.h"
@@ -230,20 +228,6 @@ parse_words(struct cb_operands *w, const struct command *c, char *words[],
 		    w->path);
 }
 
-/* The file that was mapped has been cut short. */
-static void
-on_bus_error(int signo)
-{
-	static const char text[] =
-	    "cb-vmclock: the file was cut short while it was in use\n";
-
-	ssize_t unused = write(STDERR_FILENO, text, sizeof(text) - 1);
-
-	(void)signo;
-	(void)unused;
-	_exit(CB_EXIT_UNUSABLE);
-}
-
 int
 main(int argc, char *argv[])
 {
@@ -259,6 +243,5 @@ main(int argc, char *argv[])
 		parse_words(&operands, command, argv + 1, n);
 	}
 	check_options(&o, command);
-	signal(SIGBUS, on_bus_error);
 	return command->run(&o, &operands);
 }

@@ -27,12 +27,12 @@ struct view {
 static void
 read_view(const char *path, struct view *v)
 {
-	const struct cb_vmclock_page *page = cb_vmclock_open(path);
+	struct cb_vmclock_file f;
 
-	if (page == NULL || !cb_vmclock_read_abi(page, CB_VMCLOCK_WAIT_NS,
-	    &v->abi, &v->fields.counter))
+	if (!cb_vmclock_open(&f, path) || !cb_vmclock_read_abi(f.page,
+	    CB_VMCLOCK_WAIT_NS, &v->abi, &v->fields.counter))
 		cb_fail_path(path, errno);
-	cb_vmclock_close(page);
+	cb_vmclock_close(&f);
 }
 
 static void

@@ -3,29 +3,24 @@
  * A VMClock's path goes in; a line for each change that matters to a clock
  * comes out.
  */
-#include <sys/stat.h>
-
 #include <err.h>
-#include <fcntl.h>
+#include <errno.h>
 #include <inttypes.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "cb-vmclock.h"
 #include "ts.h"
 
-/* From look to look, where the device does not call. */
+/* From look to look, where the device does not notify. */
 #define LOOK_MS		10
 
 struct watch {
 	const char *path;
-	const struct cb_vmclock_page *page;
-	dev_t dev;
-	ino_t ino;
-	int fd;			/* that calls; -1: look now and then */
+	struct cb_vmclock_file file;
+	int fd;			/* that notifies; -1: look now and then */
 	int64_t end_mono;	/* INT64_MAX: never */
 	struct cb_vmclock_abi last;
 };
@@ -111,75 +106,20 @@ print_changes(const struct cb_vmclock_abi *from,
 	return changed;
 }
 
-/*
- * Only a device can call, and only where its driver can.  A read takes note of
- * seq_count: from then on poll(2) tells of another one.
- */
-static bool
-arm(int fd)
-{
-	char bytes[sizeof(struct cb_vmclock_abi)];
-
-	return pread(fd, bytes, sizeof(bytes), 0) > 0;
-}
-
-static void
-stop_polling(struct watch *w)
-{
-	close(w->fd);
-	w->fd = -1;
-}
-
-static void
-start_polling(struct watch *w)
-{
-	struct stat st;
-
-	w->fd = open(w->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	if (w->fd != -1 && (fstat(w->fd, &st) == -1 ||
-	    !S_ISCHR(st.st_mode) || !arm(w->fd)))
-		stop_polling(w);
-}
-
 static void
 start(struct watch *w)
 {
-	struct stat st = { 0 };
 	uint64_t unused;
 
-	w->page = cb_vmclock_open(w->path);
-	if (w->page == NULL)
+	if (!cb_vmclock_open(&w->file, w->path))
 		cb_fail_path(w->path, errno);
-	if (stat(w->path, &st) == 0) {
-		w->dev = st.st_dev;
-		w->ino = st.st_ino;
-	}
-	start_polling(w);
-	if (!cb_vmclock_read_abi(w->page, CB_VMCLOCK_WAIT_NS, &w->last,
+	w->fd = cb_vmclock_notify_open(w->path);
+	if (!cb_vmclock_read_abi(w->file.page, CB_VMCLOCK_WAIT_NS, &w->last,
 	    &unused))
 		cb_fail_path(w->path, errno);
 }
 
-/* A simulated device may be replaced by another file; one gone stays open. */
-static void
-follow(struct watch *w)
-{
-	const struct cb_vmclock_page *page;
-	struct stat st;
-
-	if (w->fd != -1 || stat(w->path, &st) == -1 ||
-	    (st.st_dev == w->dev && st.st_ino == w->ino))
-		return;
-	page = cb_vmclock_open(w->path);
-	if (page == NULL)
-		return;
-	cb_vmclock_close(w->page);
-	w->page = page;
-	w->dev = st.st_dev;
-	w->ino = st.st_ino;
-}
-
-/* What is being written is looked at again, next time. */
+/* What is gone, or being written, is looked at again next time. */
 static bool
 has_changed(struct watch *w)
 {
@@ -187,9 +127,9 @@ has_changed(struct watch *w)
 	uint64_t unused;
 	bool changed;
 
-	follow(w);
-	if (!cb_vmclock_read_abi(w->page, 0, &abi, &unused)) {
-		if (errno != CB_VMCLOCK_ETORN)
+	if (!cb_vmclock_follow(&w->file, w->path) ||
+	    !cb_vmclock_read_abi(w->file.page, 0, &abi, &unused)) {
+		if (errno != ENOENT && errno != CB_VMCLOCK_ETORN)
 			cb_fail_path(w->path, errno);
 		return false;
 	}
@@ -211,28 +151,14 @@ time_left(const struct watch *w, int most_ms)
 	    most_ms;
 }
 
-/* Until the device calls, or it is time to look.  Never returns at once. */
+/* Until the device notifies, or it is time to look. */
 static void
 wait_for_change(struct watch *w)
 {
 	struct pollfd pfd = { .fd = w->fd, .events = POLLIN };
-	uint32_t seq;
 
-	if (w->fd == -1) {
-		poll(NULL, 0, time_left(w, LOOK_MS));
-		return;
-	}
-	if (poll(&pfd, 1, time_left(w, -1)) <= 0)
-		return;
-	if (pfd.revents != POLLIN || !arm(w->fd)) {
-		/* POLLHUP: it will not call.  Or it cannot. */
-		stop_polling(w);
-		return;
-	}
-	/* A driver that calls without a cause is not to make us spin. */
-	seq = atomic_load_explicit(&w->page->seq_count, memory_order_relaxed);
-	if (seq == w->last.seq_count)
-		poll(NULL, 0, time_left(w, LOOK_MS));
+	if (poll(&pfd, 1, time_left(w, w->fd == -1 ? LOOK_MS : -1)) > 0)
+		cb_vmclock_notify_rearm(&w->fd);
 }
 
 int

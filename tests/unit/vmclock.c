@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -142,7 +143,7 @@ what_is_no_vmclock_is_refused(void)
 		{ "no bytes", CB_VMCLOCK_MAGIC, 112, 1, 0,
 		    CB_VMCLOCK_ESHORT }
 	};
-	const struct cb_vmclock_page *page;
+	struct cb_vmclock_file f;
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		uint32_t seq = 1;
@@ -151,20 +152,20 @@ what_is_no_vmclock_is_refused(void)
 		test_row = rows[i].name;
 		write_file("vmclock", rows[i].magic, rows[i].size,
 		    rows[i].version, rows[i].length);
-		page = cb_vmclock_open("vmclock");
-		CHECK_EQ(page == NULL ? errno : 0, rows[i].error);
-		if (page == NULL)
+		CHECK_EQ(cb_vmclock_open(&f, "vmclock") ? 0 : errno,
+		    rows[i].error);
+		if (f.page == NULL)
 			continue;
-		CHECK(cb_vmclock_read_marker(page, &seq, &marker));
+		CHECK(cb_vmclock_read_marker(f.page, &seq, &marker));
 		CHECK_EQ(seq, 0);
 		CHECK_EQ(marker, 7);
-		cb_vmclock_close(page);
+		cb_vmclock_close(&f);
 	}
 	test_row = "missing";
-	CHECK(cb_vmclock_open("none") == NULL);
+	CHECK(!cb_vmclock_open(&f, "none"));
 	CHECK_EQ(errno, ENOENT);
 	test_row = "a device that is none";
-	CHECK(cb_vmclock_open("/dev/zero") == NULL);
+	CHECK(!cb_vmclock_open(&f, "/dev/zero"));
 	CHECK_EQ(errno, CB_VMCLOCK_EMAGIC);
 	test_row = "";
 	unlink("vmclock");
@@ -208,11 +209,23 @@ status_holds_for_the_marker_that_was_handled(struct cb_shm_writer *w)
 	unlink("vmclock");
 }
 
-static void
-a_vmclock_that_appears_is_picked_up(struct cb_shm_writer *w)
+/* While the daemon goes on saying that it has handled 7. */
+static bool
+comes_to(struct cb_shm_writer *w, clockbound_ctx *ctx, bool trusted)
 {
-	clockbound_ctx *ctx;
 	int64_t end = mono_now() + DEADLINE_NS;
+
+	do
+		handle(w, 7);
+	while (is_trusted(ctx) != trusted && mono_now() < end);
+	return is_trusted(ctx) == trusted;
+}
+
+static void
+a_vmclock_that_comes_and_goes_is_followed(struct cb_shm_writer *w)
+{
+	struct cb_vmclock_page *page;
+	clockbound_ctx *ctx;
 
 	handle(w, 7);
 	ctx = clockbound_vmclock_open("shm0", "vmclock", NULL);
@@ -220,10 +233,25 @@ a_vmclock_that_appears_is_picked_up(struct cb_shm_writer *w)
 		return;
 	CHECK_EQ(status_now(ctx), CLOCKBOUND_STA_UNKNOWN);
 	write_file("vmclock", CB_VMCLOCK_MAGIC, 112, 1, 112);
-	do
-		handle(w, 7);
-	while (!is_trusted(ctx) && mono_now() < end);
-	CHECK(is_trusted(ctx));
+	CHECK(comes_to(w, ctx, true));
+	CHECK(rename("vmclock", "away") == 0);
+	CHECK(comes_to(w, ctx, false));
+	CHECK(rename("away", "vmclock") == 0);
+	CHECK(comes_to(w, ctx, true));
+	/* Another one of that name; it knows another disruption. */
+	write_file("other", CB_VMCLOCK_MAGIC, 112, 1, 112);
+	page = map_file("other");
+	if (page == NULL)
+		return;
+	disrupt(page, 8);
+	munmap(page, 4096);
+	CHECK(rename("other", "vmclock") == 0);
+	CHECK(comes_to(w, ctx, false));
+	/* No file is read beyond its end. */
+	write_file("vmclock", CB_VMCLOCK_MAGIC, 112, 1, 112);
+	CHECK(comes_to(w, ctx, true));
+	CHECK(truncate("vmclock", 50) == 0);
+	CHECK(comes_to(w, ctx, false));
 	clockbound_close(ctx);
 	unlink("vmclock");
 }
@@ -319,7 +347,7 @@ main(void)
 	what_is_no_vmclock_is_refused();
 	if (CHECK(cb_shm_write_open(&w, ".", &what, &holder))) {
 		status_holds_for_the_marker_that_was_handled(&w);
-		a_vmclock_that_appears_is_picked_up(&w);
+		a_vmclock_that_comes_and_goes_is_followed(&w);
 		no_reading_is_trusted_between_a_disruption_and_its_end(&w);
 		cb_shm_write_close(&w);
 	}

@@ -103,7 +103,7 @@ what_the_device_does_not_have_is_absent(void)
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		const struct cb_vmclock_page *page;
+		struct cb_vmclock_file f;
 		struct cb_vmclock_abi abi = empty(rows[i].size), copy;
 		struct cb_vmclock v = { 0 };
 		uint64_t counter;
@@ -120,18 +120,17 @@ what_the_device_does_not_have_is_absent(void)
 		fd = open("vmclock", O_WRONLY | O_CREAT, 0644);
 		CHECK(write(fd, &abi, sizeof(abi)) == sizeof(abi));
 		close(fd);
-		page = cb_vmclock_open("vmclock");
-		if (!CHECK(page != NULL))
+		if (!CHECK(cb_vmclock_open(&f, "vmclock")))
 			continue;
-		CHECK(cb_vmclock_read(page, 0, &v));
+		CHECK(cb_vmclock_read(f.page, 0, &v));
 		CHECK_EQ(v.has_generation, rows[i].has_generation);
 		CHECK(v.vm_generation_counter == (rows[i].has_generation ?
 		    UINT64_MAX : 0));
 		CHECK_EQ(v.time_maxerror_nanosec, 5);
-		CHECK(cb_vmclock_read_abi(page, 0, &copy, &counter));
+		CHECK(cb_vmclock_read_abi(f.page, 0, &copy, &counter));
 		CHECK(copy.vm_generation_counter == (rows[i].size < 112 ? 0 :
 		    UINT64_MAX));
-		cb_vmclock_close(page);
+		cb_vmclock_close(&f);
 	}
 	test_row = "";
 	unlink("vmclock");
@@ -140,7 +139,7 @@ what_the_device_does_not_have_is_absent(void)
 /* A valid device, open both ways. */
 struct pair {
 	struct cb_vmclock_writer w;
-	const struct cb_vmclock_page *page;
+	struct cb_vmclock_file f;
 };
 
 static bool
@@ -151,15 +150,14 @@ open_pair(struct pair *p)
 	if (!CHECK(cb_vmclock_create("vmclock", &abi)) ||
 	    !CHECK(cb_vmclock_write_open(&p->w, "vmclock")))
 		return false;
-	p->page = cb_vmclock_open("vmclock");
-	return CHECK(p->page != NULL);
+	return CHECK(cb_vmclock_open(&p->f, "vmclock"));
 }
 
 static void
 close_pair(struct pair *p)
 {
 	cb_vmclock_write_close(&p->w);
-	cb_vmclock_close(p->page);
+	cb_vmclock_close(&p->f);
 	unlink("vmclock");
 }
 
@@ -186,17 +184,17 @@ no_wait_is_without_end(void)
 		int64_t start = mono_now(), took;
 
 		errno = 0;
-		CHECK(!cb_vmclock_read(p.page, rows[i].wait_ns, &v));
+		CHECK(!cb_vmclock_read(p.f.page, rows[i].wait_ns, &v));
 		CHECK_EQ(errno, CB_VMCLOCK_ETORN);
 		took = mono_now() - start;
 		CHECK(took >= rows[i].least_ns);
 		/* With room for a machine that is busy. */
 		CHECK(took < rows[i].least_ns + CB_NS_PER_S);
 	}
-	CHECK(!cb_vmclock_read_marker(p.page, &seq, &marker));
+	CHECK(!cb_vmclock_read_marker(p.f.page, &seq, &marker));
 	/* The next write ends it. */
 	CHECK(cb_vmclock_write(&p.w, &abi, false));
-	CHECK(cb_vmclock_read(p.page, 0, &v));
+	CHECK(cb_vmclock_read(p.f.page, 0, &v));
 	CHECK_EQ(v.seq_count, 8);
 	close_pair(&p);
 }
@@ -212,17 +210,17 @@ what_is_a_vmclock_no_more_is_not_read(void)
 
 	if (!open_pair(&p))
 		return;
-	CHECK(cb_vmclock_read_marker(p.page, &seq, &marker));
+	CHECK(cb_vmclock_read_marker(p.f.page, &seq, &marker));
 	abi.version = htole16(2);
 	CHECK(cb_vmclock_write(&p.w, &abi, false));
-	CHECK(!cb_vmclock_read(p.page, 0, &v));
+	CHECK(!cb_vmclock_read(p.f.page, 0, &v));
 	CHECK_EQ(errno, CB_VMCLOCK_EVERSION);
-	CHECK(!cb_vmclock_read_marker(p.page, &seq, &marker));
+	CHECK(!cb_vmclock_read_marker(p.f.page, &seq, &marker));
 	/* A file that was cut short reads as zeros. */
 	CHECK(truncate("vmclock", 3) == 0);
-	CHECK(!cb_vmclock_read(p.page, 0, &v));
+	CHECK(!cb_vmclock_read(p.f.page, 0, &v));
 	CHECK_EQ(errno, CB_VMCLOCK_EMAGIC);
-	CHECK(!cb_vmclock_read_marker(p.page, &seq, &marker));
+	CHECK(!cb_vmclock_read_marker(p.f.page, &seq, &marker));
 	close_pair(&p);
 }
 
@@ -235,7 +233,7 @@ counter_is_read_with_the_rest(void)
 
 	if (!open_pair(&p))
 		return;
-	CHECK(cb_vmclock_read(p.page, 0, &v));
+	CHECK(cb_vmclock_read(p.f.page, 0, &v));
 	after = cb_counter_read();
 	CHECK(before <= v.counter && v.counter <= after);
 	CHECK(CB_COUNTER_ID == CB_COUNTER_INVALID || after > before);
@@ -321,9 +319,9 @@ no_torn_copy_is_ever_accepted(void)
 		}
 	}
 	while (seen < WRITES_SEEN && mono_now() < end) {
-		if (cb_vmclock_read_marker(p.page, &seq, &marker))
+		if (cb_vmclock_read_marker(p.f.page, &seq, &marker))
 			torn += marker >> 32 != (marker & UINT32_MAX);
-		if (!cb_vmclock_read(p.page, CB_VMCLOCK_WAIT_NS, &v) ||
+		if (!cb_vmclock_read(p.f.page, CB_VMCLOCK_WAIT_NS, &v) ||
 		    v.disruption_marker == 0)
 			continue;
 		torn += !is_whole(&v);
@@ -419,11 +417,10 @@ a_new_file_leaves_the_old_to_its_readers(void)
 	if (!open_pair(&p))
 		return;
 	CHECK(cb_vmclock_create("vmclock", &abi));
-	CHECK(cb_vmclock_read(p.page, 0, &v));
+	CHECK(cb_vmclock_read(p.f.page, 0, &v));
 	CHECK_EQ(v.disruption_marker, 0);
-	cb_vmclock_close(p.page);
-	p.page = cb_vmclock_open("vmclock");
-	CHECK(p.page != NULL && cb_vmclock_read(p.page, 0, &v));
+	CHECK(cb_vmclock_follow(&p.f, "vmclock") &&
+	    cb_vmclock_read(p.f.page, 0, &v));
 	CHECK_EQ(v.disruption_marker, 7);
 	close_pair(&p);
 }

@@ -569,7 +569,7 @@ make_world(struct cb_daemon *d)
 	page.constant[0] = htole32(CB_VMCLOCK_MAGIC);
 	page.constant[1] = htole32(sizeof(page));
 	page.constant[2] = htole32(CB_VMCLOCK_VERSION);
-	d->watch.vmclock = &page;
+	d->watch.vmclock.page = &page;
 	d->watch.marker = le32toh(page.disruption_marker[0]);
 	w.n = (size_t)between(1, one_in(4) ? MAX_SERVERS : 6);
 	for (size_t i = 0; i < w.n; i++)
