@@ -58,7 +58,8 @@ UNIT_TESTS =	tests/unit/chrony tests/unit/estimate tests/unit/now \
 # The whole daemon but for the parts that know a real clock or chronyd.
 WORLD_OBJS =	cmd/cb-daemon/source.o $(PURE_OBJS) \
 		cmd/cb-daemon/disruption.o cmd/cb-daemon/loop.o
-TOOLS =		tests/tools/feed-sock tests/tools/fake-chronyd
+TOOLS =		tests/tools/feed-sock tests/tools/fake-chronyd \
+		tests/tools/vmclock-node
 BENCHES =	tests/bench/now tests/bench/loop tests/bench/start
 MANUALS =	man/cb-daemon.8 man/cb-now.1 man/cb-vmclock.1 \
 		man/clockbound.3 man/clockbound-shm.5 man/clockbound.7
@@ -105,7 +106,7 @@ tests/unit/%.o: ALL_CFLAGS += -Icmd/cb-daemon
 # The packages that a target needs, installed where they are missing.  What is
 # built is built by a make of its own, which sees what was installed.
 deps:
-	tests/tools/deps.sh build demo check bench
+	tests/tools/deps.sh build demo check vm bench
 
 demo:
 	tests/tools/deps.sh build demo
@@ -117,7 +118,14 @@ check:
 	tests/tools/deps.sh build demo check
 	@echo Building
 	@$(MAKE) -s all tests
-	tests/tools/check.sh
+	tests/tools/check.sh tests
+
+# In a virtual machine, whose parts are fetched into the user's cache.
+check-vm:
+	tests/tools/deps.sh build demo check vm
+	@echo Building
+	@$(MAKE) -s all tests
+	tests/tools/check.sh tests/vm
 
 bench:
 	tests/tools/deps.sh build demo bench
@@ -178,5 +186,5 @@ clean:
 	    tests/unit/world $(TOOLS) $(BENCHES)
 	find lib cmd tests -name '*.o' -exec rm -f {} +
 
-.PHONY: all deps demo check bench tests install uninstall clean
+.PHONY: all deps demo check check-vm bench tests install uninstall clean
 .DELETE_ON_ERROR:

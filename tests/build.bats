@@ -125,5 +125,6 @@ options_of_usage() {
 }
 
 @test "the shell scripts are clean" {
-	shellcheck -x tests/tools/*.sh tests/bench/*.sh tests/*.bash .ci/run
+	shellcheck -x tests/tools/*.sh tests/bench/*.sh tests/*.bash .ci/run \
+	    tests/vm/*.sh tests/vm/*.bash tests/vm/init
 }

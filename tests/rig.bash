@@ -416,10 +416,15 @@ vmclock_disrupt()
 # middle is CLOCK_REALTIME at the moment that it was read.
 read_now()
 {
-	local line='^([0-9]+)\.([0-9]{9}) ([0-9]+)\.([0-9]{9}) ([A-Z_]+)$'
-
 	CODE=0
 	LINE=$("$CB_NOW" -s "$SEGMENT" --vmclock "$VMCLOCK" 2>&1) || CODE=$?
+	parse_now
+}
+
+parse_now()
+{
+	local line='^([0-9]+)\.([0-9]{9}) ([0-9]+)\.([0-9]{9}) ([A-Z_]+)$'
+
 	STATUS=
 	[[ $LINE =~ $line ]] || return
 	EARLIEST=${BASH_REMATCH[1]}${BASH_REMATCH[2]}

@@ -1,8 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: ISC
 #
-# Run every test, as many at a time as there are processors, and close with
-# one line of counts.  Fails if one test does, or if none was run.
+# Run the tests in a directory, as many at a time as there are processors, and
+# close with one line of counts.  Fails if one test does, or if none was run.
+# usage: check.sh DIR
 
 set -u
 
@@ -10,7 +11,7 @@ out=$(mktemp)
 trap 'rm -f "$out"' EXIT
 trap 'exit 130' INT TERM
 
-PATH=$PATH:/usr/sbin:/sbin bats --tap --jobs "$(nproc)" tests | tee "$out"
+PATH=$PATH:/usr/sbin:/sbin bats --tap --jobs "$(nproc)" "$1" | tee "$out"
 awk '
 	/^ok .* # skip/ { skipped++; next }
 	/^ok / { passed++ }

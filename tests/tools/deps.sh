@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: ISC
 #
 # Install the packages that are missing for the purposes named.
-# usage: deps.sh build|demo|check|bench ...
+# usage: deps.sh build|demo|check|vm|bench ...
 
 set -eu
 
@@ -14,8 +14,10 @@ packages() {
 	demo)	echo "chrony:chronyd" ;;
 	check)	echo "bats:bats parallel:parallel mandoc:mandoc jq:jq" \
 		    "clang:clang shellcheck:shellcheck" ;;
+	vm)	echo "xz-utils:xz" ;;
 	bench)	echo "hyperfine:hyperfine" ;;
-	*)	echo "deps.sh: $1: expected build, demo, check or bench" >&2
+	*)	echo "deps.sh: $1: expected build, demo, check, vm or" \
+		    "bench" >&2
 		exit 2 ;;
 	esac
 }
