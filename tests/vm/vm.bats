@@ -169,7 +169,8 @@ take_apart()
 	now_us
 	saved=$((NOW_US * 1000))
 	monitor "savevm before"
-	wait_until 10 is_later_than $((saved + 3 * SECOND_NS))
+	now_us
+	wait_until 10 is_later_than $((NOW_US * 1000 + 3 * SECOND_NS))
 	now_us
 	loaded=$((NOW_US * 1000))
 	monitor "loadvm before"
