@@ -110,17 +110,21 @@ vm_open()
 	chronyd_start host "local stratum 1" "allow 127.0.0.1" \
 	    "bindaddress 127.0.0.1" "port $RIG_PORT" || return
 	make_initrd && boot || return
+	FIRST_LINE=
 	wait_until 60 is_up_or_gone && is_running qemu || return
 	monitor_execute qmp_capabilities || return
 	guest "mkdir -m 750 /run/chrony && chronyd -u root -f /etc/chrony.conf"
 }
 
+# The first line may come in parts.
 is_up_or_gone()
 {
-	local line
+	local part
 
 	is_running qemu || return 0
-	read -r -t 0.01 line <>"$RIG/shell.out" && [[ $line == "0 ready" ]]
+	read -r -t 0.1 part <&"$FROM_SHELL" || true
+	FIRST_LINE+=$part
+	[[ $FIRST_LINE == "0 ready" ]]
 }
 
 vm_close()

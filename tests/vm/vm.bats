@@ -144,20 +144,18 @@ is_later_than()
 	((NOW_US * 1000 > $1))
 }
 
-# take_apart FILE FROM_NS TO_NS: of readings by clocks between these two,
-# TRUSTED and OTHERS.
+# take_apart FILE FROM_NS TO_NS: of readings made after the guest was put back
+# at TO_NS, by a clock that has stood still since FROM_NS: TRUSTED and OTHERS.
 take_apart()
 {
-	local LINE EARLIEST MIDDLE LATEST STATUS HALF_NS
-
 	TRUSTED=0 OTHERS=0
 	while read -r LINE; do
 		parse_now || continue
-		((MIDDLE > $2 && MIDDLE < $3)) || continue
-		if is_trusted; then
+		if ! is_trusted; then
+			((MIDDLE <= $2 || MIDDLE >= $3)) || ((++OTHERS))
+		elif ((EARLIEST > $2 && LATEST < $3)); then
+			echo "trusted: $LINE"
 			((++TRUSTED))
-		else
-			((++OTHERS))
 		fi
 	done <"$1"
 }
@@ -166,19 +164,20 @@ take_apart()
 	guest "cb-vmclock watch -n 1 >/tmp/watch &"
 	guest "(while :; do cb-now -s /run/cb; done) >/tmp/readings 2>&1 & loop=\$!"
 	watch_until 10 has_trusted 3
+	monitor_execute stop
 	now_us
 	saved=$((NOW_US * 1000))
 	monitor "savevm before"
-	now_us
-	wait_until 10 is_later_than $((NOW_US * 1000 + 3 * SECOND_NS))
+	monitor_execute cont
+	wait_until 10 is_later_than $((saved + 3 * SECOND_NS))
 	now_us
 	loaded=$((NOW_US * 1000))
 	monitor "loadvm before"
 	# The very next reading.
 	read_now
+	echo "saved $saved, loaded $loaded, asked $SENT_NS: $LINE"
 	is_right
-	((CODE == 3))
-	((MIDDLE < loaded - 2 * SECOND_NS))
+	((CODE == 3 && MIDDLE < loaded - 2 * SECOND_NS))
 	first=$STATUS
 	watch_until 60 is_synchronised
 	guest "kill \$loop; cat /tmp/readings"
