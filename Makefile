@@ -51,9 +51,9 @@ VMCLOCK_OBJS =	cmd/cb-vmclock/cb-vmclock.o cmd/cb-vmclock/field.o \
 PROGRAMS =	cmd/cb-daemon/cb-daemon cmd/cb-now/cb-now \
 		cmd/cb-vmclock/cb-vmclock
 LIBRARIES =	lib/libclockbound.a lib/libclockbound.so
-UNIT_TESTS =	tests/unit/chrony tests/unit/estimate tests/unit/now \
-		tests/unit/seqlock tests/unit/shm tests/unit/status \
-		tests/unit/vmclock tests/unit/vmclock_page \
+UNIT_TESTS =	tests/unit/budget tests/unit/chrony tests/unit/estimate \
+		tests/unit/now tests/unit/seqlock tests/unit/shm \
+		tests/unit/status tests/unit/vmclock tests/unit/vmclock_page \
 		tests/unit/vmclock_time
 # The whole daemon but for the parts that know a real clock or chronyd.
 WORLD_OBJS =	cmd/cb-daemon/source.o $(PURE_OBJS) \

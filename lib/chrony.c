@@ -210,6 +210,8 @@ bool
 cb_chrony_decode_tracking(const uint8_t p[104], struct cb_chrony_tracking *t)
 {
 	t->ref_id = get32(p + 28);
+	memcpy(t->address, p + 32, sizeof(t->address));
+	t->stratum = get16(p + 52);
 	t->leap = get16(p + 54);
 	/* ppm on the wire: a thousand to the ppb. */
 	t->freq_ppb = cb_chrony_decode_float(get32(p + 80), 1000);
@@ -217,6 +219,11 @@ cb_chrony_decode_tracking(const uint8_t p[104], struct cb_chrony_tracking *t)
 	t->root_delay_ns = decode_magnitude(p + 92);
 	t->root_dispersion_ns = decode_magnitude(p + 96);
 	t->last_update_interval_ns = decode_magnitude(p + 100);
+	t->last_offset_ns = cb_chrony_decode_float(get32(p + 72),
+	    CB_NS_PER_S).v;
+	t->rms_offset_ns = cb_chrony_decode_float(get32(p + 76),
+	    CB_NS_PER_S).v;
+	t->skew_ppb = cb_chrony_decode_float(get32(p + 88), 1000).v;
 	return decode_time(p + 56, &t->ref_time_ns) &&
 	    decode_offset(p + 68, &t->correction_ns) &&
 	    cb_ts_abs(t->freq_ppb.v) <= MAX_FREQ_PPB &&
@@ -229,11 +236,14 @@ cb_chrony_decode_source(const uint8_t p[76], struct cb_chrony_source *s)
 {
 	memcpy(s->address, p + 28, sizeof(s->address));
 	s->poll = (int16_t)get16(p + 48);
+	s->stratum = get16(p + 50);
+	s->reachability = get16(p + 58);
 	s->state = get16(p + 52);
 	s->mode = get16(p + 54);
 	s->since_sample_s = get32(p + 60);
 	s->orig_meas = get32(p + 64);
 	s->meas_err_ns = decode_magnitude(p + 72);
+	s->phc_err_ns = 0;
 	return decode_offset(p + 68, &s->meas_ns) && s->meas_err_ns >= 0 &&
 	    (s->since_sample_s <= MAX_SINCE_S ||
 	    s->since_sample_s == CB_CHRONY_NO_SAMPLE) &&

@@ -48,6 +48,8 @@ struct cb_chrony_value {
 
 struct cb_chrony_tracking {
 	uint32_t ref_id;
+	uint8_t address[20];		/* as on the wire */
+	uint16_t stratum;
 	uint16_t leap;			/* enum cb_chrony_leap, or above it */
 	int64_t ref_time_ns;		/* UTC, by the cooked clock */
 	struct cb_chrony_value correction_ns;	/* cooked - CLOCK_REALTIME */
@@ -56,6 +58,10 @@ struct cb_chrony_tracking {
 	int64_t root_dispersion_ns;
 	int64_t last_update_interval_ns;
 	int64_t estimate_ns;	/* |correction| + dispersion + delay / 2 */
+	/* For people to look at: not checked, and nothing rests on them. */
+	int64_t last_offset_ns;
+	int64_t rms_offset_ns;
+	int64_t skew_ppb;
 };
 
 enum cb_chrony_state {
@@ -80,10 +86,13 @@ struct cb_chrony_source {
 	uint16_t mode;			/* enum cb_chrony_mode */
 	uint16_t state;			/* enum cb_chrony_state */
 	int16_t poll;			/* log2 s */
+	uint16_t stratum;
+	uint16_t reachability;		/* of the last 8 polls, a bit each */
 	uint32_t since_sample_s;	/* or CB_CHRONY_NO_SAMPLE */
 	uint32_t orig_meas;		/* as on the wire: only ever compared */
 	struct cb_chrony_value meas_ns;	/* cooked clock - source */
 	int64_t meas_err_ns;		/* rounded up */
+	int64_t phc_err_ns;		/* what of it we have added */
 };
 
 struct cb_chrony_request {

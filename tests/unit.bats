@@ -10,6 +10,10 @@ unit() {
 	[ "$status" -eq 0 ]
 }
 
+@test "budget: the parts of a bound sum up to it, and are what they say" {
+	unit budget
+}
+
 @test "chrony: requests and replies, byte for byte" {
 	unit chrony
 }

@@ -74,15 +74,26 @@ struct cb_interval {
 	int64_t raw;
 };
 
+/* The measurement that has set an end of an interval, and never changes. */
+struct cb_measured {
+	int64_t middle;		/* true time - raw, by it alone */
+	int64_t raw;		/* when it was made, at the earliest */
+	int64_t err_ns;		/* its error as chronyd told it */
+	int64_t phc_err_ns;
+	int64_t reading_ns;	/* how it was made and came here: the rest */
+	int64_t leap_ns;	/* the end was moved by this since */
+};
+
 /* What is known from one source, which is known by its mode and address. */
 struct cb_known {
-	uint8_t address[20];
-	uint16_t mode;
-	uint16_t state;
+	struct cb_chrony_source last;	/* as it was heard last */
+	uint16_t state;			/* its state, while it is there */
 	bool has_meas;		/* orig_meas is the last one converted */
 	uint32_t orig_meas;
 	bool has_interval;
 	struct cb_interval interval;
+	struct cb_measured lo;		/* of its ends */
+	struct cb_measured hi;
 	unsigned contradictions;	/* in a row */
 	unsigned epoch;		/* of the last event that it has heard of */
 	unsigned settling;	/* new measurements to leave out since */
@@ -168,11 +179,29 @@ struct cb_bound {
 	int64_t as_of;		/* CLOCK_MONOTONIC_COARSE */
 	int64_t bound_ns;	/* |CLOCK_REALTIME - true time|, from as_of */
 	int64_t drift_ppb;	/* on until the next; it grows by this */
+	/* The sum of these four and of a nanosecond is bound_ns. */
+	int64_t distance_ns;	/* of the clock from the end that is farther */
+	int64_t slew_ns;
+	int64_t coarse_ns;
+	int64_t correction_ns;
+	bool is_hi;		/* that end is the later one, */
+	int64_t end;		/* and here, as true time - raw */
+};
+
+/* What distance_ns is made of: offset, drift, and what is in *measured. */
+struct cb_budget {
+	const struct cb_known *known;	/* the source that has set the end */
+	const struct cb_measured *measured;
+	int64_t offset_ns;	/* from the clock to the measurement's middle */
+	int64_t drift_ns;	/* what the oscillator may have done since */
 };
 
 /* False when there is no interval, or none that the format can state. */
 bool cb_publish_bound(const struct cb_estimate *, const struct cb_sample *,
     int64_t tick_ns, struct cb_bound *);
+/* False where the bound is not of the estimate as it is. */
+bool cb_publish_budget(const struct cb_estimate *, const struct cb_bound *,
+    struct cb_budget *);
 void cb_publish_v2(const struct cb_bound *, clockbound_clock_status,
     bool disruption_support, uint64_t marker, struct cb_shm_v2 *);
 

@@ -172,8 +172,9 @@ find_known(const struct cb_estimate *e, const struct cb_chrony_source *m)
 	size_t i;
 
 	for (i = 0; i < e->n_known; i++)
-		if (e->known[i].mode == m->mode && memcmp(e->known[i].address,
-		    m->address, sizeof(m->address)) == 0)
+		if (e->known[i].last.mode == m->mode &&
+		    memcmp(e->known[i].last.address, m->address,
+		    sizeof(m->address)) == 0)
 			break;
 	return i;
 }
@@ -190,8 +191,7 @@ add_known(struct cb_estimate *e, const struct cb_chrony_source *m)
 		for (size_t i = 1; i < e->n_known; i++)
 			if (e->known[i].seen_raw < k->seen_raw)
 				k = &e->known[i];
-	*k = (struct cb_known){ .mode = m->mode };
-	memcpy(k->address, m->address, sizeof(k->address));
+	*k = (struct cb_known){ .last = *m };
 	return k;
 }
 
@@ -247,6 +247,30 @@ learn(struct cb_known *k, const struct cb_interval *new, int64_t drift_ppb)
 	return 0;
 }
 
+/* Which measurement has set the ends; the sum of its parts is half of it. */
+static void
+note_ends(struct cb_known *k, const struct cb_sample *s,
+    const struct cb_interval *new, int64_t drift_ppb)
+{
+	const struct cb_chrony_source *m = &k->last;
+	struct cb_interval cooked = cooked_range(s, true);
+	int64_t age = highest_age(s, m, &cooked);
+	int64_t half = (new->hi - new->lo) / 2;
+	struct cb_measured measured = {
+		.middle = new->lo + half,
+		.raw = new->raw - age,
+		.err_ns = m->meas_err_ns - m->phc_err_ns,
+		.phc_err_ns = m->phc_err_ns,
+		.reading_ns = half - m->meas_err_ns -
+		    cb_ts_drift(age, drift_ppb)
+	};
+
+	if (k->interval.lo == new->lo)
+		k->lo = measured;
+	if (k->interval.hi == new->hi)
+		k->hi = measured;
+}
+
 static unsigned
 take_source(struct cb_estimate *e, const struct cb_sample *s,
     const struct cb_chrony_source *m)
@@ -255,7 +279,9 @@ take_source(struct cb_estimate *e, const struct cb_sample *s,
 	size_t i = find_known(e, m);
 	struct cb_known *k = i < e->n_known ? &e->known[i] : add_known(e, m);
 	struct cb_interval new;
+	unsigned events;
 
+	k->last = *m;
 	k->state = m->state;
 	k->seen_raw = s->after.raw_lo;
 	if (k->state == CB_CHRONY_FALSETICKER) {
@@ -276,7 +302,9 @@ take_source(struct cb_estimate *e, const struct cb_sample *s,
 		return 0;
 	}
 	new = cb_estimate_convert(s, m, e->drift_ppb);
-	return learn(k, &new, e->drift_ppb);
+	events = learn(k, &new, e->drift_ppb);
+	note_ends(k, s, &new, e->drift_ppb);
+	return events;
 }
 
 /* Sources that chronyd no longer has: what they proved is still true. */
@@ -497,7 +525,11 @@ void
 cb_estimate_leap(struct cb_estimate *e, int64_t by_ns)
 {
 	for (size_t i = 0; i < e->n_known; i++) {
-		e->known[i].interval.lo += cb_ts_min(by_ns, 0);
-		e->known[i].interval.hi += cb_ts_max(by_ns, 0);
+		struct cb_known *k = &e->known[i];
+
+		k->interval.lo += cb_ts_min(by_ns, 0);
+		k->lo.leap_ns -= cb_ts_min(by_ns, 0);
+		k->interval.hi += cb_ts_max(by_ns, 0);
+		k->hi.leap_ns += cb_ts_max(by_ns, 0);
 	}
 }

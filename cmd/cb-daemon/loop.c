@@ -61,8 +61,9 @@ weigh_input(struct cb_daemon *d)
 static void
 publish(struct cb_daemon *d)
 {
-	struct cb_bound none = { d->sample.before.as_of,
-	    CB_SHM_UNKNOWN_BOUND_NS, d->options.max_drift_ppb };
+	struct cb_bound none = { .as_of = d->sample.before.as_of,
+	    .bound_ns = CB_SHM_UNKNOWN_BOUND_NS,
+	    .drift_ppb = d->options.max_drift_ppb };
 	struct cb_shm_v2 v2;
 
 	cb_publish_v2(d->has_bound ? &d->bound : &none, d->status,

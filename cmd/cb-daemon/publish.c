@@ -23,7 +23,8 @@ cb_publish_bound(const struct cb_estimate *e, const struct cb_sample *s,
 {
 	const struct cb_instant *now = &s->after;
 	struct cb_interval truth, cooked;
-	int64_t lo, hi, bound, drift, speed, slew;
+	struct cb_bound out = { .as_of = s->before.as_of };
+	int64_t lo, hi, drift, speed, slew;
 
 	if (!e->has_interval)
 		return false;
@@ -31,7 +32,9 @@ cb_publish_bound(const struct cb_estimate *e, const struct cb_sample *s,
 	cooked = cb_estimate_cooked_at(e, now->raw_hi);
 	lo = cb_ts_min(now->real - now->raw_hi, cooked.lo);
 	hi = cb_ts_max(now->real - now->raw_lo, cooked.hi);
-	bound = cb_ts_max(truth.hi - lo, hi - truth.lo);
+	out.is_hi = truth.hi - lo >= hi - truth.lo;
+	out.end = out.is_hi ? truth.hi : truth.lo;
+	out.distance_ns = out.is_hi ? truth.hi - lo : hi - truth.lo;
 
 	speed = cb_ts_abs(e->freq_ppb) + e->freq_err_ppb;
 	drift = e->drift_ppb + speed;
@@ -40,13 +43,61 @@ cb_publish_bound(const struct cb_estimate *e, const struct cb_sample *s,
 	/* Readers tell the elapsed time by a clock that is slower by that. */
 	drift = (drift + slew) * CB_NS_PER_S /
 	    (CB_NS_PER_S - speed - slew) + 1;
+	out.drift_ppb = drift;
+	out.correction_ns = cb_ts_drift(e->correction_ns, drift);
+	out.slew_ns = cb_ts_drift(SLEW_TIMER_NS, e->slew_ppb);
+	out.coarse_ns = cb_ts_drift(COARSE_TICKS * tick_ns, drift);
 	/* 1 ns: a reader of ClockBound 2.x cuts its growth off. */
-	bound += cb_ts_drift(e->correction_ns, drift) +
-	    cb_ts_drift(SLEW_TIMER_NS, e->slew_ppb) +
-	    cb_ts_drift(COARSE_TICKS * tick_ns, drift) + 1;
-	if (bound > CB_SHM_UNKNOWN_BOUND_NS || drift >= CB_SHM_DRIFT_LIMIT_PPB)
+	out.bound_ns = out.distance_ns + out.correction_ns + out.slew_ns +
+	    out.coarse_ns + 1;
+	if (out.bound_ns > CB_SHM_UNKNOWN_BOUND_NS ||
+	    drift >= CB_SHM_DRIFT_LIMIT_PPB)
 		return false;
-	*b = (struct cb_bound){ s->before.as_of, bound, drift };
+	*b = out;
+	return true;
+}
+
+/* The source whose interval ends where that of all does. */
+static const struct cb_known *
+find_end(const struct cb_estimate *e, bool is_hi)
+{
+	const struct cb_known *k = e->known;
+
+	for (; k < e->known + e->n_known; k++) {
+		struct cb_interval i = cb_estimate_at(&k->interval,
+		    e->interval.raw, e->drift_ppb);
+
+		if (k->has_interval && (is_hi ? i.hi == e->interval.hi :
+		    i.lo == e->interval.lo))
+			return k;
+	}
+	return NULL;
+}
+
+/*
+ * An end is as far from its measurement's middle as that was uncertain, and
+ * what is not told of that is drift: at whichever rate, and since when.
+ */
+bool
+cb_publish_budget(const struct cb_estimate *e, const struct cb_bound *b,
+    struct cb_budget *out)
+{
+	const struct cb_known *k = e->has_interval ?
+	    find_end(e, b->is_hi) : NULL;
+	const struct cb_measured *m;
+	int64_t reach;
+
+	if (k == NULL)
+		return false;
+	m = b->is_hi ? &k->hi : &k->lo;
+	reach = b->is_hi ? b->end - m->middle : m->middle - b->end;
+	*out = (struct cb_budget){
+		.known = k,
+		.measured = m,
+		.offset_ns = b->distance_ns - reach,
+		.drift_ns = reach - m->err_ns - m->phc_err_ns -
+		    m->reading_ns - m->leap_ns
+	};
 	return true;
 }
 

@@ -136,7 +136,7 @@ add_phc_error(struct cb_daemon *d, struct cb_chrony_source *m)
 	if (ns < 0)
 		m->since_sample_s = CB_CHRONY_NO_SAMPLE;
 	else
-		m->meas_err_ns += ns;
+		m->meas_err_ns += m->phc_err_ns = ns;
 }
 
 /* Add a source's report to the sample.  *exists is false when there is none. */
@@ -359,8 +359,9 @@ bound_tracking(struct cb_daemon *d)
 
 	if (s->input != CB_INPUT_MISSING &&
 	    s->tracking.ref_id != CB_CHRONY_REF_ID_LOCAL) {
-		d->bound = (struct cb_bound){ s->before.as_of,
-		    s->tracking.estimate_ns, d->options.max_drift_ppb };
+		d->bound = (struct cb_bound){ .as_of = s->before.as_of,
+		    .bound_ns = s->tracking.estimate_ns,
+		    .drift_ppb = d->options.max_drift_ppb };
 		d->was_bound = true;
 	}
 	return d->was_bound;

@@ -80,8 +80,8 @@ static const uint8_t tracking[104] = {
 	0x65, 0x53, 0xF1, 0x00,			/*    1700000000 s */
 	0x07, 0x5B, 0xCD, 0x15,			/*    123456789 ns */
 	0x01, 0x00, 0x00, 0x00,			/* 68 correction -0.5 s */
-	0x04, 0x80, 0x00, 0x00,			/* 72 last_offset 1 s */
-	0x04, 0x80, 0x00, 0x00,			/* 76 rms_offset 1 s */
+	0x03, 0x00, 0x00, 0x00,			/* 72 last_offset -1 s */
+	0x10, 0x80, 0x00, 0x00,			/* 76 rms_offset 64 s */
 	0x0B, 0x38, 0x00, 0x00,			/* 80 freq -12.5 ppm */
 	0x04, 0x80, 0x00, 0x00,			/* 84 resid_freq 1 ppm */
 	0x04, 0x80, 0x00, 0x00,			/* 88 skew 1 ppm */
@@ -346,6 +346,11 @@ tracking_is_decoded_in_full(void)
 	CHECK(t.last_update_interval_ns >= 64 * SEC + 7630 &&
 	    t.last_update_interval_ns <= 64 * SEC + 7631);
 	CHECK_EQ(t.estimate_ns, SEC / 2 + SEC / 4 + 488282);
+	CHECK(memcmp(t.address, tracking + 32, 20) == 0);
+	CHECK_EQ(t.stratum, 2);
+	CHECK_EQ(t.last_offset_ns, -SEC);
+	CHECK_EQ(t.rms_offset_ns, 64 * SEC);
+	CHECK_EQ(t.skew_ppb, 1000);
 }
 
 static void
@@ -365,6 +370,9 @@ source_is_decoded_in_full(void)
 	CHECK_EQ(s.meas_ns.v, -SEC);
 	CHECK_EQ(s.meas_ns.err, 60);
 	CHECK(s.meas_err_ns >= 976563 && s.meas_err_ns <= 976565);
+	CHECK_EQ(s.phc_err_ns, 0);
+	CHECK_EQ(s.stratum, 1);
+	CHECK_EQ(s.reachability, 0xFF);
 
 	memcpy(p, source, sizeof(p));
 	memset(p + 60, 0, 16);
