@@ -27,6 +27,8 @@ WARNINGS =	-Wall -Wextra -Wpedantic -Wconversion -Wshadow \
 # Asked for when a recipe runs, which may be after `make deps`.
 BSD_CFLAGS =	$(shell $(PKG_CONFIG) --cflags libbsd-overlay)
 BSD_LIBS =	$(shell $(PKG_CONFIG) --libs --static libbsd-overlay)
+JSON_CFLAGS =	$(shell $(PKG_CONFIG) --cflags jansson)
+JSON_LIBS =	$(shell $(PKG_CONFIG) --libs --static jansson)
 ALL_CFLAGS =	-std=c11 -D_GNU_SOURCE -DCB_VERSION='"$(VERSION)"' -Ilib \
 		-fno-common $(WARNINGS) $(BSD_CFLAGS) $(CPPFLAGS) $(CFLAGS)
 
@@ -41,8 +43,8 @@ PURE_OBJS =	cmd/cb-daemon/estimate.o cmd/cb-daemon/status.o \
 		cmd/cb-daemon/publish.o
 DAEMON_OBJS =	cmd/cb-daemon/cb-daemon.o cmd/cb-daemon/clocks.o \
 		cmd/cb-daemon/source.o $(PURE_OBJS) \
-		cmd/cb-daemon/disruption.o cmd/cb-daemon/loop.o \
-		cmd/cb-daemon/log.o
+		cmd/cb-daemon/disruption.o cmd/cb-daemon/observe.o \
+		cmd/cb-daemon/loop.o cmd/cb-daemon/log.o
 NOW_OBJS =	cmd/cb-now/cb-now.o
 VMCLOCK_OBJS =	cmd/cb-vmclock/cb-vmclock.o cmd/cb-vmclock/field.o \
 		cmd/cb-vmclock/show.o cmd/cb-vmclock/change.o \
@@ -57,12 +59,14 @@ UNIT_TESTS =	tests/unit/budget tests/unit/chrony tests/unit/estimate \
 		tests/unit/vmclock_time
 # The whole daemon but for the parts that know a real clock or chronyd.
 WORLD_OBJS =	cmd/cb-daemon/source.o $(PURE_OBJS) \
-		cmd/cb-daemon/disruption.o cmd/cb-daemon/loop.o
+		cmd/cb-daemon/disruption.o cmd/cb-daemon/observe.o \
+		cmd/cb-daemon/loop.o
 TOOLS =		tests/tools/feed-sock tests/tools/fake-chronyd \
-		tests/tools/vmclock-node
+		tests/tools/look tests/tools/vmclock-node
 BENCHES =	tests/bench/now tests/bench/loop tests/bench/start
 MANUALS =	man/cb-daemon.8 man/cb-now.1 man/cb-vmclock.1 \
-		man/clockbound.3 man/clockbound-shm.5 man/clockbound.7
+		man/clockbound.3 man/clockbound-observe.5 \
+		man/clockbound-shm.5 man/clockbound.7
 
 all: $(PROGRAMS) $(LIBRARIES)
 
@@ -70,8 +74,10 @@ cmd/cb-daemon/cb-daemon: $(DAEMON_OBJS) lib/libcb.a
 cmd/cb-now/cb-now: $(NOW_OBJS) lib/libcb.a
 cmd/cb-vmclock/cb-vmclock: $(VMCLOCK_OBJS) lib/libcb.a
 
+cmd/cb-daemon/cb-daemon tests/unit/world: EXTRA_LIBS = $(JSON_LIBS)
+
 $(PROGRAMS):
-	$(CC) $(CFLAGS) $(LDFLAGS) $(STATIC) -o $@ $^ $(BSD_LIBS)
+	$(CC) $(CFLAGS) $(LDFLAGS) $(STATIC) -o $@ $^ $(EXTRA_LIBS) $(BSD_LIBS)
 
 lib/libcb.a: $(LIB_OBJS)
 lib/libclockbound.a: $(CLIENT_OBJS)
@@ -91,7 +97,7 @@ tests/unit/world: tests/unit/world.o $(WORLD_OBJS) lib/libcb.a
 $(TOOLS) $(BENCHES): %: %.o lib/libcb.a
 
 $(UNIT_TESTS) tests/unit/world $(TOOLS) $(BENCHES):
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(BSD_LIBS)
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(EXTRA_LIBS) $(BSD_LIBS)
 
 HEADERS =	$(wildcard lib/*.h cmd/*/*.h tests/unit/*.h)
 
@@ -102,6 +108,7 @@ HEADERS =	$(wildcard lib/*.h cmd/*/*.h tests/unit/*.h)
 	$(CC) $(ALL_CFLAGS) -fPIC -c -o $@ $<
 
 tests/unit/%.o: ALL_CFLAGS += -Icmd/cb-daemon
+cmd/cb-daemon/observe.o: ALL_CFLAGS += $(JSON_CFLAGS)
 
 # The packages that a target needs, installed where they are missing.  What is
 # built is built by a make of its own, which sees what was installed.

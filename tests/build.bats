@@ -62,6 +62,7 @@ build_with() {
 		./usr/share/man/man3/clockbound_now.3
 		./usr/share/man/man3/clockbound_open.3
 		./usr/share/man/man3/clockbound_vmclock_open.3
+		./usr/share/man/man5/clockbound-observe.5
 		./usr/share/man/man5/clockbound-shm.5
 		./usr/share/man/man7/clockbound.7
 		./usr/share/man/man8/cb-daemon.8

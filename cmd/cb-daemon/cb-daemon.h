@@ -270,6 +270,42 @@ bool cb_source_command(struct cb_daemon *, enum cb_chrony_command,
     uint16_t *status);
 
 /*
+ * observe.c: what the daemon knows, as a JSON object for whoever connects.
+ */
+/* Connections served from one tick to the next; more than that wait. */
+#define CB_OBSERVE_LIMIT	16
+
+struct cb_observe {
+	int fd;			/* listens; -1: there is no socket */
+	unsigned left;		/* connections to be served until the tick */
+	struct cb_instant started;
+};
+
+/* Each is counted where it happens. */
+struct cb_counts {
+	int64_t ticks;
+	int64_t missed;		/* samples */
+	int64_t disruptions;	/* told by the VMClock */
+	int64_t forced;		/* and by SIGUSR1 */
+	int64_t steps;
+	int64_t sleeps;
+	int64_t clocksources;
+	int64_t leap_seconds;
+	int64_t contradictions;	/* these begun */
+	int64_t restarts;
+	int64_t disagreements;	/* these begun */
+	int64_t longest_gap_ns;	/* from one publication to the next */
+	int64_t served;		/* connections */
+	int64_t cut;		/* these got nothing, or not all of it */
+};
+
+/* Where it cannot be had, that is said, and the daemon does without. */
+void cb_observe_open(struct cb_daemon *);
+void cb_observe_close(struct cb_daemon *);
+/* Whoever has connected gets the object; never waits. */
+void cb_observe_serve(struct cb_daemon *);
+
+/*
  * The whole daemon.
  */
 struct cb_options {
@@ -310,12 +346,17 @@ struct cb_daemon {
 	struct cb_watch watch;
 	bool was_bound;		/* chrony-tracking: bound is the last good */
 	clockbound_clock_status status;
+	struct cb_instant since;	/* when status became what it is */
 	struct cb_shm_writer writer;
+	struct cb_observe observe;
+	struct cb_counts counts;
 
 	/* loop.c */
 	int64_t tick_ns;	/* of the clock of as_of */
 	bool heard;
 	int64_t last_heard;	/* as_of of the last sample not MISSING */
+	struct cb_chrony_tracking last_tracking;	/* that it held */
+	int64_t published;	/* as_of of the last sample published */
 	unsigned conditions;	/* that hold, and have been logged */
 	bool asked_to_disrupt;	/* SIGUSR1 */
 	bool asked_to_end;	/* SIGUSR2 */

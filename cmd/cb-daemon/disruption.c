@@ -103,6 +103,7 @@ look_at_vmclock(struct cb_daemon *d)
 	    (unsigned long long)w->marker,
 	    jumped ? "; another VM generation" : "");
 	w->marker = v.disruption_marker;
+	d->counts.disruptions++;
 	begin_disruption(d);
 	return true;
 }
@@ -125,6 +126,7 @@ look_at_signals(struct cb_daemon *d)
 	if (begin) {
 		cb_log_warn("SIGUSR1: disruption, until SIGUSR2");
 		w->forced = true;
+		d->counts.forced++;
 		begin_disruption(d);
 	}
 	if (end) {
@@ -178,6 +180,9 @@ look_at_clocks(struct cb_daemon *d)
 	bool other = has_other_clocksource(w);
 	bool stepped = cb_clocks_was_stepped(w->steps_fd);
 
+	d->counts.sleeps += slept;
+	d->counts.clocksources += other;
+	d->counts.steps += stepped;
 	if (!slept && !other && !stepped)
 		return;
 	cb_log_warn("%s", slept ? "the machine has slept" : other ?
@@ -233,6 +238,7 @@ look_at_leap(struct cb_daemon *d)
 	left = end_of_month(cb_ts_floor_s(cooked)) * CB_NS_PER_S - cooked;
 	if (left > LEAP_BEFORE_NS + 2 * d->options.interval_ns)
 		return;
+	d->counts.leap_seconds++;
 	cb_log_warn("leap second: the bound covers both readings");
 	cb_estimate_leap(&d->estimate, insert ? -CB_NS_PER_S : CB_NS_PER_S);
 	d->estimate.holding = true;

@@ -48,6 +48,7 @@ weigh_input(struct cb_daemon *d)
 	if (s->input != CB_INPUT_MISSING) {
 		d->heard = true;
 		d->last_heard = s->before.as_of;
+		d->last_tracking = s->tracking;
 	}
 	if (!d->has_bound || d->watch.gated ||
 	    (d->events & CB_EVENT_RESTART) != 0)
@@ -69,6 +70,10 @@ publish(struct cb_daemon *d)
 	cb_publish_v2(d->has_bound ? &d->bound : &none, d->status,
 	    d->options.disruption_support, d->watch.marker, &v2);
 	cb_shm_write(&d->writer, &v2);
+	if (d->published != 0)
+		d->counts.longest_gap_ns = cb_ts_max(d->counts.longest_gap_ns,
+		    d->sample.before.as_of - d->published);
+	d->published = d->sample.before.as_of;
 }
 
 /* Has this condition begun, or ended?  1 or -1 the first time it is seen. */
@@ -147,6 +152,8 @@ set_status(struct cb_daemon *d, enum cb_input input)
 
 	d->status = cb_status_next(before, input, d->disruption);
 	publish(d);
+	if (d->status != before)
+		d->since = d->sample.before;
 	return before;
 }
 
@@ -160,6 +167,17 @@ log_status(const struct cb_daemon *d, clockbound_clock_status before)
 	if (d->status != before)
 		cb_log_info("status %s, was %s", names[d->status],
 		    names[before]);
+}
+
+/* A condition counts when it begins. */
+static void
+count_conditions(struct cb_daemon *d, unsigned now)
+{
+	unsigned begun = now & ~d->conditions;
+
+	d->counts.contradictions += (begun & CB_EVENT_CONTRADICTION) != 0;
+	d->counts.restarts += (begun & CB_EVENT_RESTART) != 0;
+	d->counts.disagreements += (begun & CB_EVENT_DISAGREE) != 0;
 }
 
 static void
@@ -176,6 +194,7 @@ log_sample(struct cb_daemon *d)
 		now |= CONDITION_PHC;
 	if (d->watch.unreliable)
 		now |= CONDITION_UNRELIABLE;
+	count_conditions(d, now);
 	log_conditions(d, now);
 }
 
@@ -190,6 +209,9 @@ cb_loop_tick(struct cb_daemon *d)
 	before = set_status(d, weigh_input(d));
 	log_sample(d);
 	log_status(d, before);
+	d->counts.ticks++;
+	d->counts.missed += d->sample.input == CB_INPUT_MISSING;
+	d->observe.left = CB_OBSERVE_LIMIT;
 }
 
 /* Readers are told before anybody is asked. */
@@ -211,6 +233,12 @@ watch_fd(int fd, fd_set *fds, int *n)
 		*n = fd + 1;
 }
 
+static bool
+is_ready(int fd, const fd_set *fds)
+{
+	return fd != -1 && FD_ISSET(fd, fds);
+}
+
 /*
  * Signals are served in here and nowhere else.  True when there is something
  * to be weighed before the time; a write to the VMClock need only be looked
@@ -219,30 +247,34 @@ watch_fd(int fd, fd_set *fds, int *n)
 static bool
 sleep_until(struct cb_daemon *d, int64_t mono, const sigset_t *mask)
 {
-	int64_t left = mono - cb_clocks_mono();
-	struct timespec ts = { 0, 0 };
+	const struct timespec at_once = { 0, 0 };
+	int64_t left = cb_ts_max(mono - cb_clocks_mono(), 0);
+	struct timespec ts = {
+		.tv_sec = (time_t)(left / CB_NS_PER_S),
+		.tv_nsec = (long)(left % CB_NS_PER_S)
+	};
 	struct cb_watch *w = &d->watch;
+	int observe = d->observe.left > 0 ? d->observe.fd : -1;
 	fd_set fds;
 	int n = 0;
 
-	if (left > 0) {
-		ts.tv_sec = (time_t)(left / CB_NS_PER_S);
-		ts.tv_nsec = (long)(left % CB_NS_PER_S);
-	}
 	FD_ZERO(&fds);
 	watch_fd(w->steps_fd, &fds, &n);
 	watch_fd(w->notify_fd, &fds, &n);
-	n = pselect(n, &fds, NULL, NULL, &ts, mask);
-	if (n == 0)
-		return false;
+	watch_fd(observe, &fds, &n);
+	if (pselect(n, &fds, NULL, NULL, &ts, mask) <= 0)
+		FD_ZERO(&fds);
+	else	/* Signals do not come in beside a descriptor that is ready. */
+		pselect(0, NULL, NULL, NULL, &at_once, mask);
+	if (is_ready(observe, &fds))
+		cb_observe_serve(d);
+	if (is_ready(w->notify_fd, &fds))
+		cb_vmclock_notify_rearm(&w->notify_fd);
 	d->asked_to_disrupt = asked_to_disrupt;
 	d->asked_to_end = asked_to_end;
 	asked_to_disrupt = asked_to_end = 0;
-	if (n > 0 && w->notify_fd != -1 && FD_ISSET(w->notify_fd, &fds)) {
-		cb_vmclock_notify_rearm(&w->notify_fd);
-		n--;
-	}
-	return n != 0;
+	return d->asked_to_disrupt || d->asked_to_end ||
+	    is_ready(w->steps_fd, &fds);
 }
 
 /* Signals stay blocked outside of pselect(2), whose mask is returned. */

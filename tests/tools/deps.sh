@@ -10,7 +10,8 @@ set -eu
 packages() {
 	case $1 in
 	build)	echo "gcc:gcc libc6-dev:/usr/include/stdio.h make:make" \
-		    "pkg-config:pkg-config libbsd-dev:/usr/include/bsd/bsd.h" ;;
+		    "pkg-config:pkg-config libbsd-dev:/usr/include/bsd/bsd.h" \
+		    "libjansson-dev:/usr/include/jansson.h" ;;
 	demo)	echo "chrony:chronyd" ;;
 	check)	echo "bats:bats parallel:parallel mandoc:mandoc jq:jq" \
 		    "clang:clang shellcheck:shellcheck" ;;

@@ -1,0 +1,442 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: ISC
+#
+# The observation socket: what clockbound-observe(5) says is there, its numbers
+# are those of chronyd and of the segment, and nobody who connects does harm.
+#
+# shellcheck disable=SC2030,SC2031 # each test is a shell of its own
+# shellcheck disable=SC2034,SC2154 # rig.bash's variables, and bats's
+
+bats_require_minimum_version 1.5.0
+load rig
+
+MS=1000000
+PAGE=$BATS_TEST_DIRNAME/../man/clockbound-observe.5
+
+setup()
+{
+	rig_open
+	LOOK=$RIG_TOOLS/look
+	SOCKET=$RUN/observe
+}
+
+teardown()
+{
+	[[ -n ${BATS_TEST_COMPLETED-} ]] || rig_show_logs
+	rig_close
+}
+
+# look: OBJECT, as it is now.
+look()
+{
+	OBJECT=$("$LOOK" "$SOCKET")
+}
+
+# get FILTER: of the last object.
+get()
+{
+	jq -r "$1" <<<"$OBJECT"
+}
+
+# holds FILTER: so it is in the last object.
+holds()
+{
+	jq -e "$1" <<<"$OBJECT" >"$RIG/answer" || {
+		echo "not so: $1"
+		false
+	}
+}
+
+# Condition of wait_until: so it is now.
+looks()
+{
+	look && jq -e "$1" <<<"$OBJECT" >"$RIG/answer"
+}
+
+synchronized()
+{
+	truth_start "$1"
+	client_start
+	wait_until 5 client_is_synchronised
+	vmclock_make
+	daemon_watch
+	wait_until 10 now_says SYNCHRONIZED
+}
+
+#
+# What is in it
+#
+
+# Every key with those above it, as the page has them.
+keys_of_page()
+{
+	awk '
+	/^\.Ss / { above = $2 "."; print $2 }
+	/^\.It Va / {
+		for (i = 3; i <= NF; i++)
+			if ($i != ",")
+				print above $i
+	}' "$PAGE" | sort -u
+}
+
+keys_of_object()
+{
+	get 'paths | map(strings) | join(".") | select(. != "")' | sort -u
+}
+
+@test "every key of the page is in the object, and every key is in the page" {
+	synchronized 0
+	look
+	diff <(keys_of_page) <(keys_of_object)
+}
+
+@test "an object is one line, and all numbers are integers" {
+	synchronized 0
+	"$LOOK" "$SOCKET" >"$RIG/object"
+	(($(wc -l <"$RIG/object") == 1))
+	look
+	holds '[.. | numbers] | all(. == floor)'
+	holds '.format == 1'
+}
+
+@test "what is not known is null, and every key is there all the same" {
+	daemon_start
+	wait_until 5 looks '.counts.ticks > 2'
+	holds '.status.name == "unknown" and .status.bound_ns == null'
+	holds '.status.earliest_ns == null and .budget == null'
+	holds '.tracking.report == null and .tracking.heard_age_ns == null'
+	holds '.sources == [] and .vmclock == null'
+	holds '.counts.missed_samples == .counts.ticks'
+}
+
+# The bound, and the segment's of the same tick.
+is_the_segments()
+{
+	look
+	(($(get .status.bound_ns) == $(segment_field 48 d8)))
+	(($(get .status.as_of_ns) % 1000000000 == $(segment_field 24 d8)))
+	(($(get .status.max_drift_ppb) == $(segment_field 64 u4)))
+}
+
+@test "status and bound are the segment's, and the parts sum up to the bound" {
+	synchronized $((5 * MS))
+	wait_until 10 is_the_segments
+	for ((i = 0; i < 20; i++)); do
+		wait_ticks 1
+		look
+		holds '.status.name == "synchronized"'
+		holds '.status.bound_ns == .budget.bound_ns'
+		holds '(.budget.parts | add) == .budget.bound_ns'
+	done
+	holds ".budget.source == .sources[0].name"
+	holds ".budget.end == \"latest\""
+	holds "(.budget.parts.offset_ns - 5 * $MS | fabs) < $MS"
+	holds '.budget.parts.error_ns > 0 and .budget.parts.drift_ns > 0'
+}
+
+@test "a source's interval holds true time" {
+	synchronized $((-5 * MS))
+	for ((i = 0; i < 20; i++)); do
+		wait_ticks 1
+		look
+		holds ".sources[0] | .earliest_ns <= -5 * $MS and
+		    .latest_ns >= -5 * $MS"
+		holds ".status | .earliest_ns <= -5 * $MS and
+		    .latest_ns >= -5 * $MS"
+	done
+}
+
+# What chronyc says before and after the object, where all are of one update.
+is_chronycs()
+{
+	local before f
+
+	before=$(ask client tracking)
+	look
+	[[ $(ask client tracking | cut -d, -f 1-4) == \
+	    "$(cut -d, -f 1-4 <<<"$before")" ]] || return
+	IFS=, read -r -a f <<<"$before"
+	# To the microsecond: jq has no more digits.
+	holds ".tracking.report |
+	    .ref_id == \"${f[0]}\" and .ref_name == \"${f[1]}\" and
+	    .stratum == ${f[2]} and
+	    (.ref_time_ns / 1e9 - ${f[3]} | fabs) < 1e-6 and
+	    (.offset_ns / 1e9 - ${f[4]} | fabs) < 1e-6 and
+	    (.last_offset_ns / 1e9 - ${f[5]} | fabs) < 1e-8 and
+	    (.rms_offset_ns / 1e9 - ${f[6]} | fabs) < 1e-8 and
+	    (.frequency_ppb / 1e3 - ${f[7]} | fabs) < 1e-2 and
+	    (.skew_ppb / 1e3 - ${f[9]} | fabs) < 1e-2 and
+	    (.root_delay_ns / 1e9 - ${f[10]} | fabs) < 1e-8 and
+	    (.update_interval_ns / 1e9 - ${f[12]} | fabs) < 0.1 and
+	    .leap == \"${f[13],}\""
+}
+
+@test "what chronyd says of itself is what chronyc tells" {
+	truth_start $((5 * MS))
+	RIG_SERVERS=("${RIG_SERVERS[0]/maxpoll -4/maxpoll 0}")
+	client_start
+	daemon_start --interval 10
+	wait_until 10 now_says SYNCHRONIZED
+	wait_until 10 is_chronycs
+	holds '.tracking.answered and .tracking.trouble == null'
+	holds '.sources[0].state == "selected"'
+	holds '.sources[0].mode == "server"'
+	holds '.sources[0].name == .tracking.report.ref_name'
+}
+
+@test "a refclock has its name" {
+	feed client 0
+	chronyd_start client "port 0" \
+	    "refclock SOCK $RIG/client/refclock.sock refid TRUE poll -2 filter 4 precision 1e-9"
+	daemon_start
+	wait_until 10 now_says SYNCHRONIZED
+	look
+	holds '.sources[0].name == "TRUE" and .sources[0].mode == "refclock"'
+	holds '.tracking.report.ref_name == "TRUE"'
+	holds '.budget.source == "TRUE"'
+}
+
+@test "as many sources as there is room for: all of them, whole" {
+	for ((i = 1; i <= 64; i++)); do
+		RIG_SERVERS+=("server 2001:db8:1111:2222:3333:4444:5555:$((i + 1000)) offline")
+	done
+	client_start
+	daemon_start
+	wait_until 5 looks '.sources | length == 64'
+	holds '.counts.connections_cut == 0'
+	holds '.sources[0] | .name[:10] == "2001:db8:1" and .offset_ns == null'
+}
+
+@test "a disruption is counted, and shows while it lasts" {
+	synchronized 0
+	vmclock_disrupt 9
+	wait_until 10 looks '.counts.disruptions == 1'
+	holds '.disruption.marker == "9" and .vmclock.device.marker == "9"'
+	wait_until 10 looks '.status.name == "synchronized"'
+	kill -s USR1 "${RIG_PID[daemon]}"
+	wait_until 5 looks '.status.name == "disrupted"'
+	holds '.counts.forced_disruptions == 1 and .disruption.forced'
+	holds '.disruption.state == "disrupted" and .budget == null'
+	kill -s USR2 "${RIG_PID[daemon]}"
+	wait_until 10 looks '.status.name == "synchronized"'
+	holds '.disruption.forced == false and .counts.disruptions == 1'
+	holds '.status.age_ns < .daemon.uptime_ns'
+}
+
+@test "chronyd stopped: it says so, why, and what was heard last" {
+	synchronized 0
+	stop client
+	wait_until 5 looks '.tracking.answered | not'
+	holds '.counts.missed_samples > 0 and .tracking.report.stratum == 2'
+	has_logged "no sample: $(get .tracking.trouble)"
+	heard=$(get .tracking.heard_age_ns)
+	wait_ticks 3
+	look
+	(($(get .tracking.heard_age_ns) > heard))
+	holds '.status.name == "free_running"'
+	holds '(.budget.parts | add) == .status.bound_ns'
+}
+
+@test "chrony-tracking: no sources and no budget, the rest is told" {
+	fake_start good
+	daemon_start --clock-error-bound-source chrony-tracking
+	wait_until 5 looks '.status.name == "synchronized"'
+	holds '.daemon.source == "chrony-tracking"'
+	holds '.sources == [] and .budget == null'
+	holds '.status.bound_ns == .tracking.report.estimate_ns'
+}
+
+@test "a path that is not UTF-8 does no harm" {
+	RUN=$RIG/$'a\xffb'
+	SOCKET=$RUN/observe SEGMENT=$RUN/shm0
+	fake_start good
+	daemon_start
+	look
+	holds '.daemon.run_dir | endswith("/a?b")'
+}
+
+#
+# Who connects
+#
+
+# descriptors: that the daemon has open.
+descriptors()
+{
+	local open=("/proc/${RIG_PID[daemon]}/fd/"*)
+
+	echo "${#open[@]}"
+}
+
+resident_kb()
+{
+	awk '$1 == "VmRSS:" { print $2 }' "/proc/${RIG_PID[daemon]}/status"
+}
+
+cpu_ns()
+{
+	cut -d ' ' -f 1 "/proc/${RIG_PID[daemon]}/schedstat"
+}
+
+# keeps_its_rhythm: twenty ticks, in not much longer than that takes.
+keeps_its_rhythm()
+{
+	local from ticks
+
+	now_us
+	from=$NOW_US ticks=$(generation)
+	wait_until 10 has_ticked "$ticks" 20
+	now_us
+	echo "20 ticks in $((NOW_US - from)) us"
+	((NOW_US - from < 4000000))
+}
+
+is_unharmed()
+{
+	look
+	get .counts
+	holds '.counts.longest_gap_ns < 1000000000'
+	echo "$1 descriptors, $(descriptors); $2 kB, $(resident_kb)"
+	(($(descriptors) == $1 && $(resident_kb) < $2 + 400))
+}
+
+@test "hundreds that never read, and a flood: the daemon goes on as it did" {
+	synchronized 0
+	# What it takes to make an object stays.
+	wait_until 5 looks .format
+	fds=$(descriptors)
+	kb=$(resident_kb)
+	spawn hold "$LOOK" "$SOCKET" hold 300
+	wait_until 20 grep -q held "$RIG/hold.log"
+	keeps_its_rhythm
+	for i in 1 2 3; do
+		spawn "flood$i" "$LOOK" "$SOCKET" flood
+	done
+	cpu=$(cpu_ns)
+	now_us
+	from=$NOW_US
+	keeps_its_rhythm
+	now_us
+	cpu=$(($(cpu_ns) - cpu))
+	echo "flood: $cpu ns of CPU in $((NOW_US - from)) us"
+	((cpu < (NOW_US - from) * 1000 / 5))
+	read_now
+	says SYNCHRONIZED
+	is_right
+	for i in 1 2 3; do
+		stop "flood$i" KILL || true
+	done
+	stop hold KILL || true
+	is_unharmed "$fds" "$kb"
+	holds '.counts.connections_served >= 300'
+}
+
+@test "a flood does not keep signals out" {
+	fake_start slow 40
+	daemon_start
+	wait_until 5 now_says SYNCHRONIZED
+	for i in 1 2; do
+		spawn "flood$i" "$LOOK" "$SOCKET" flood
+	done
+	wait_ticks 3
+	stop daemon
+	has_logged "SIGTERM"
+}
+
+@test "without a descriptor to spare it does not spin, and recovers" {
+	fake_start good
+	daemon_start
+	wait_until 5 now_says SYNCHRONIZED
+	# Those below are taken.
+	prlimit --pid "${RIG_PID[daemon]}" --nofile=3:
+	spawn look "$LOOK" "$SOCKET"
+	now_us
+	from=$NOW_US
+	cpu=$(cpu_ns)
+	wait_ticks 10
+	now_us
+	cpu=$(($(cpu_ns) - cpu))
+	echo "$cpu ns of CPU in $((NOW_US - from)) us"
+	((cpu < (NOW_US - from) * 1000 / 5))
+	[[ ! -s $RIG/look.log ]]
+	prlimit --pid "${RIG_PID[daemon]}" --nofile=256:
+	reap look
+	grep -q '"format":1' "$RIG/look.log"
+}
+
+@test "anybody may look" {
+	fake_start good
+	daemon_start
+	cp "$LOOK" "$RIG/look"
+	chmod 711 "$RIG"
+	run -0 "${UNPRIVILEGED[@]}" "$RIG/look" "$SOCKET"
+	[[ $output == "{"*"}" ]]
+}
+
+@test "connections that are gone before they are served are counted" {
+	fake_start good
+	daemon_start
+	wait_until 5 looks .format
+	kill -s STOP "${RIG_PID[daemon]}"
+	spawn gone "$LOOK" "$SOCKET" hold 3
+	wait_until 5 grep -q held "$RIG/gone.log"
+	stop gone KILL || true
+	kill -s CONT "${RIG_PID[daemon]}"
+	wait_until 5 looks '.counts.connections_cut == 3'
+	wait_ticks 2
+	now_says SYNCHRONIZED
+}
+
+#
+# The socket
+#
+
+@test "SIGTERM removes the socket, a killed daemon's is replaced" {
+	fake_start good
+	daemon_start
+	look
+	[[ -S $SOCKET && $(stat -c %a "$SOCKET") == 666 ]]
+	stop daemon KILL || true
+	[[ -S $SOCKET ]]
+	run ! "$LOOK" "$SOCKET"
+	daemon_start
+	wait_until 5 looks .format
+	(($(get .daemon.pid) == RIG_PID[daemon]))
+	stop daemon
+	[[ ! -e $SOCKET ]]
+}
+
+@test "what is no socket is not removed: one warning, and it goes on" {
+	fake_start good
+	mkdir "$RUN"
+	echo precious >"$RIG/file"
+	for make in "cp $RIG/file" "ln -s $RIG/file" "mkfifo" "mkdir"; do
+		$make "$SOCKET"
+		inode=$(stat -c %i "$SOCKET")
+		daemon_start
+		wait_until 5 now_says SYNCHRONIZED
+		has_logged "$SOCKET: no such socket can be made: File exists"
+		stop daemon
+		[[ $(stat -c %i "$SOCKET") == "$inode" ]]
+		rm -r "$SOCKET"
+	done
+	[[ $(<"$RIG/file") == precious ]]
+}
+
+@test "a run directory too long for a socket: one warning, and it goes on" {
+	RUN=$RIG/$(printf 'd%.0s' {1..100})
+	SEGMENT=$RUN/shm0
+	fake_start good
+	daemon_start
+	wait_until 5 now_says SYNCHRONIZED
+	has_logged "/observe: no such socket can be made: File name too long"
+	wait_ticks 2
+}
+
+@test "a second daemon leaves the first one's socket alone" {
+	fake_start good
+	daemon_start
+	run -1 timeout 5 "$CB_DAEMON" -d --run-dir "$RUN" \
+	    --chrony-socket "$RIG/client/chronyd.sock"
+	look
+	(($(get .daemon.pid) == RIG_PID[daemon]))
+}
