@@ -710,6 +710,8 @@ phc_daemon_start()
 	watch_until 10 is_within $((10 * MS))
 	echo "$without, $HALF_NS"
 	((HALF_NS > 8 * MS && HALF_NS - without > 5 * MS / 2))
+	"$RIG_TOOLS/look" "$RUN/observe" |
+	    jq -e ".budget.parts.phc_error_ns == 3 * $MS"
 	has_logged "PHC's measurements" 0
 }
 

@@ -181,7 +181,7 @@ find_known(const struct cb_estimate *e, const struct cb_chrony_source *m)
 
 /* A place for a new source: a free one, or of the one not seen for longest. */
 static struct cb_known *
-add_known(struct cb_estimate *e, const struct cb_chrony_source *m)
+add_known(struct cb_estimate *e)
 {
 	struct cb_known *k = &e->known[0];
 
@@ -191,7 +191,7 @@ add_known(struct cb_estimate *e, const struct cb_chrony_source *m)
 		for (size_t i = 1; i < e->n_known; i++)
 			if (e->known[i].seen_raw < k->seen_raw)
 				k = &e->known[i];
-	*k = (struct cb_known){ .last = *m };
+	memset(k, 0, sizeof(*k));
 	return k;
 }
 
@@ -247,7 +247,10 @@ learn(struct cb_known *k, const struct cb_interval *new, int64_t drift_ppb)
 	return 0;
 }
 
-/* Which measurement has set the ends; the sum of its parts is half of it. */
+/*
+ * Where its ends are those of the new measurement, this is what they are made
+ * of.  Only the drift is not kept: it goes on growing.
+ */
 static void
 note_ends(struct cb_known *k, const struct cb_sample *s,
     const struct cb_interval *new, int64_t drift_ppb)
@@ -277,7 +280,7 @@ take_source(struct cb_estimate *e, const struct cb_sample *s,
 {
 	bool is_new = cb_estimate_is_new(e, m);
 	size_t i = find_known(e, m);
-	struct cb_known *k = i < e->n_known ? &e->known[i] : add_known(e, m);
+	struct cb_known *k = i < e->n_known ? &e->known[i] : add_known(e);
 	struct cb_interval new;
 	unsigned events;
 

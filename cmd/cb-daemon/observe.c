@@ -32,7 +32,7 @@
 #define BUFFER_SIZE	(256 * 1024)
 #define ADDRESS_TEXT	64
 
-/* By what it is in here: a name, and nothing for what has none. */
+/* What has no name in there is null. */
 #define NAME_OF(names, i) \
 	((size_t)(i) < sizeof(names) / sizeof((names)[0]) ? \
 	    (names)[(size_t)(i)] : NULL)
@@ -470,11 +470,10 @@ cb_observe_serve(struct cb_daemon *d)
 
 	for (; o->left > 0; o->left--) {
 		fd = accept4(o->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-		if (fd == -1 && errno == EAGAIN)
-			break;
 		if (fd == -1) {
-			/* It would be as bad at once, and again. */
-			o->left = 0;
+			/* What else is wrong is as wrong when tried again. */
+			if (errno != EAGAIN)
+				o->left = 0;
 			break;
 		}
 		if (text == NULL)
@@ -504,9 +503,8 @@ remove_socket(int dir_fd)
 }
 
 /*
- * Everybody may look: nothing is in there that the segment, the log's reader
- * or chronyd's unprivileged clients are not told, and connecting to a socket
- * takes the right to write to it.
+ * Everybody may look, as everybody may read the segment and ask chronyd for
+ * its numbers.  To connect takes the right to write.
  */
 static bool
 bind_for_all(int fd, const struct sockaddr_un *sun)

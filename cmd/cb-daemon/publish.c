@@ -61,9 +61,8 @@ cb_publish_bound(const struct cb_estimate *e, const struct cb_sample *s,
 static const struct cb_known *
 find_end(const struct cb_estimate *e, bool is_hi)
 {
-	const struct cb_known *k = e->known;
-
-	for (; k < e->known + e->n_known; k++) {
+	for (size_t n = 0; n < e->n_known; n++) {
+		const struct cb_known *k = &e->known[n];
 		struct cb_interval i = cb_estimate_at(&k->interval,
 		    e->interval.raw, e->drift_ppb);
 
@@ -75,8 +74,8 @@ find_end(const struct cb_estimate *e, bool is_hi)
 }
 
 /*
- * An end is as far from its measurement's middle as that was uncertain, and
- * what is not told of that is drift: at whichever rate, and since when.
+ * From its measurement's middle to an end it is as far as that measurement was
+ * uncertain, and the drift: at whatever rates, since whenever.
  */
 bool
 cb_publish_budget(const struct cb_estimate *e, const struct cb_bound *b,
