@@ -145,6 +145,11 @@ bool cb_estimate_is_empty(const struct cb_estimate *);
  * have begun already, is not to be used.
  */
 void cb_estimate_settle(struct cb_estimate *);
+/*
+ * CLOCK_REALTIME was set; chronyd may go on by as much as it meant to, from
+ * there.
+ */
+void cb_estimate_step(struct cb_estimate *, const struct cb_instant *);
 /* True time is what it was, or by_ns later (earlier where negative). */
 void cb_estimate_leap(struct cb_estimate *, int64_t by_ns);
 /* The interval at a later reading of the raw clock. */
@@ -248,6 +253,8 @@ void cb_disruption_follow(struct cb_daemon *);
 bool cb_disruption_look(struct cb_daemon *);
 /* After a sample, before it is used: what may have made it untrue. */
 void cb_disruption_weigh(struct cb_daemon *);
+/* By the sample, since the tick before? */
+bool cb_disruption_has_slept(const struct cb_daemon *);
 /* The next attempt to bring chronyd round, when it is due; true: it did. */
 bool cb_disruption_act(struct cb_daemon *);
 int64_t cb_disruption_due(const struct cb_daemon *);

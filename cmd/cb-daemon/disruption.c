@@ -136,16 +136,20 @@ look_at_signals(struct cb_daemon *d)
 	return true;
 }
 
-/* What is told is never too much, so the most that was told is the best. */
-static bool
-has_slept(struct cb_watch *w, int64_t asleep)
+bool
+cb_disruption_has_slept(const struct cb_daemon *d)
 {
-	bool slept = w->has_asleep && asleep > w->asleep + SLEPT_NS;
+	return d->watch.has_asleep &&
+	    d->sample.after.asleep > d->watch.asleep + SLEPT_NS;
+}
 
+/* What is told is never too much, so the most that was told is the best. */
+static void
+note_asleep(struct cb_watch *w, int64_t asleep)
+{
 	if (!w->has_asleep || asleep > w->asleep)
 		w->asleep = asleep;
 	w->has_asleep = true;
-	return slept;
 }
 
 /* The kernel's watchdog replaces a counter that ran wrong. */
@@ -176,10 +180,11 @@ static void
 look_at_clocks(struct cb_daemon *d)
 {
 	struct cb_watch *w = &d->watch;
-	bool slept = has_slept(w, d->sample.after.asleep);
+	bool slept = cb_disruption_has_slept(d);
 	bool other = has_other_clocksource(w);
 	bool stepped = cb_clocks_was_stepped(w->steps_fd);
 
+	note_asleep(w, d->sample.after.asleep);
 	d->counts.sleeps += slept;
 	d->counts.clocksources += other;
 	d->counts.steps += stepped;
@@ -191,6 +196,9 @@ look_at_clocks(struct cb_daemon *d)
 	if (slept || other)
 		cb_estimate_forget(&d->estimate);
 	cb_estimate_settle(&d->estimate);
+	/* Where the step came between the last reading and the look. */
+	if (stepped)
+		cb_clocks_read(&d->sample.after);
 	hasten(d);
 }
 

@@ -525,6 +525,19 @@ cb_estimate_settle(struct cb_estimate *e)
 }
 
 void
+cb_estimate_step(struct cb_estimate *e, const struct cb_instant *now)
+{
+	int64_t left = e->correction_ns;
+
+	e->cooked = cb_estimate_cooked_at(e, now->raw_hi);
+	stretch(&e->cooked, &(struct cb_interval){
+		now->real - now->raw_hi - left,
+		now->real - now->raw_lo + left,
+		now->raw_hi
+	});
+}
+
+void
 cb_estimate_leap(struct cb_estimate *e, int64_t by_ns)
 {
 	for (size_t i = 0; i < e->n_known; i++) {

@@ -223,6 +223,28 @@ publish_disruption(struct cb_daemon *d)
 	log_status(d, set_status(d, CB_INPUT_UNKNOWN));
 }
 
+/*
+ * CLOCK_REALTIME was set, or the machine has slept.  The tick that follows
+ * finds out what it means; chronyd may take its time to answer.
+ */
+static void
+publish_step(struct cb_daemon *d)
+{
+	struct cb_sample *s = &d->sample;
+
+	cb_clocks_read(&s->before);
+	s->after = s->before;
+	if (cb_disruption_has_slept(d)) {
+		d->has_bound = false;
+		log_status(d, set_status(d, CB_INPUT_UNKNOWN));
+	} else if (d->has_bound && d->estimate.has_interval) {
+		cb_estimate_step(&d->estimate, &s->after);
+		d->has_bound = cb_publish_bound(&d->estimate, s, d->tick_ns,
+		    &d->bound);
+		publish(d);
+	}
+}
+
 static void
 watch_fd(int fd, fd_set *fds, int *n)
 {
@@ -240,9 +262,9 @@ is_ready(int fd, const fd_set *fds)
 }
 
 /*
- * Signals are served in here and nowhere else.  True when there is something
- * to be weighed before the time; a write to the VMClock need only be looked
- * at.
+ * Signals, connections and steps of the clock are served in here and nowhere
+ * else.  True when there is something to be weighed before the time; a write
+ * to the VMClock need only be looked at.
  */
 static bool
 sleep_until(struct cb_daemon *d, int64_t mono, const sigset_t *mask)
@@ -273,6 +295,8 @@ sleep_until(struct cb_daemon *d, int64_t mono, const sigset_t *mask)
 	d->asked_to_disrupt = asked_to_disrupt;
 	d->asked_to_end = asked_to_end;
 	asked_to_disrupt = asked_to_end = 0;
+	if (is_ready(w->steps_fd, &fds))
+		publish_step(d);
 	return d->asked_to_disrupt || d->asked_to_end ||
 	    is_ready(w->steps_fd, &fds);
 }

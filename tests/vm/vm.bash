@@ -73,7 +73,7 @@ make_initrd()
 
 # A timer with a frequency of its own: QEMU's cycle counter, without hardware's
 # help, has none that a kernel could find out.
-CMDLINE="console=ttyS0 quiet panic=-1 clocksource=hpet tsc=unstable"
+CMDLINE="console=ttyS0 panic=-1 clocksource=hpet tsc=unstable"
 
 boot()
 {
