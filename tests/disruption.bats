@@ -78,11 +78,6 @@ stays()
 	done
 }
 
-is_trusted()
-{
-	says SYNCHRONIZED || says FREE_RUNNING
-}
-
 # recovers: the first trusted line says synchronized.
 recovers()
 {

@@ -18,6 +18,8 @@ RIG_ROOT=$(cd "${BASH_SOURCE[0]%/*}/.." && pwd)
 RIG_TOOLS=$RIG_ROOT/tests/tools
 CB_DAEMON=$RIG_ROOT/cmd/cb-daemon/cb-daemon
 CB_NOW=$RIG_ROOT/cmd/cb-now/cb-now
+# shellcheck disable=SC2034 # the demo does, and tests
+CB_VMCLOCK=$RIG_ROOT/cmd/cb-vmclock/cb-vmclock
 
 # What to put before a command that is to have no more rights than anybody.
 # shellcheck disable=SC2034 # tests do
@@ -493,6 +495,11 @@ watch_until()
 says()
 {
 	[[ $STATUS == "$1" ]]
+}
+
+is_trusted()
+{
+	says SYNCHRONIZED || says FREE_RUNNING
 }
 
 has_trusted()
