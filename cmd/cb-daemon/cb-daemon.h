@@ -150,8 +150,11 @@ void cb_estimate_settle(struct cb_estimate *);
  * there.
  */
 void cb_estimate_step(struct cb_estimate *, const struct cb_instant *);
-/* True time is what it was, or by_ns later (earlier where negative). */
-void cb_estimate_leap(struct cb_estimate *, int64_t by_ns);
+/* True time may be a second off, and CLOCK_REALTIME too, by turns. */
+void cb_estimate_leap(struct cb_estimate *);
+/* What UTC may be, and what the kernel and chronyd take it for. */
+struct cb_interval cb_estimate_utc(const struct cb_estimate *,
+    const struct cb_instant *);
 /* The interval at a later reading of the raw clock. */
 struct cb_interval cb_estimate_at(const struct cb_interval *, int64_t raw,
     int64_t drift_ppb);
@@ -242,7 +245,9 @@ struct cb_watch {
 	int64_t asleep;		/* the most that was seen */
 	char clocksource[32];
 	int64_t clocksource_mono;	/* when it was looked at */
-	int64_t leap_raw;	/* a leap second is over then; 0: none */
+	bool expects_leap;	/* a leap second, at */
+	int64_t leap_at;	/* the month's end, UTC */
+	bool leaping;		/* the interval covers both readings */
 };
 
 void cb_disruption_open(struct cb_daemon *);

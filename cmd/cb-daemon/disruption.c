@@ -29,9 +29,12 @@
 /* How often the kernel's clocksource is looked at. */
 #define LOOK_NS		CB_NS_PER_S
 
-/* When a leap second begins and ends, as far as we may be off. */
-#define LEAP_BEFORE_NS	CB_NS_PER_S
-#define LEAP_AFTER_NS	(3 * CB_NS_PER_S)
+/*
+ * The last second before a leap second, which begins as early as a second
+ * before the month's end; and until when chronyd speaks of it, and more.
+ */
+#define LEAP_BEFORE_NS	(2 * CB_NS_PER_S)
+#define LEAP_AFTER_NS	(5 * CB_NS_PER_S)
 
 /*
  * Until chronyd has forgotten what it measured before, nothing that it says is
@@ -202,55 +205,67 @@ look_at_clocks(struct cb_daemon *d)
 	hasten(d);
 }
 
-/* Seconds of UTC at the end of the month that cooked_s is in. */
+/* When the month ends that this moment is in; both are UTC. */
 static int64_t
-end_of_month(int64_t cooked_s)
+end_of_month(int64_t ns)
 {
-	time_t t = (time_t)cooked_s;
+	time_t t = (time_t)cb_ts_floor_s(ns);
 	struct tm tm;
 
 	gmtime_r(&t, &tm);
 	tm.tm_mon++;
 	tm.tm_mday = 1;
 	tm.tm_hour = tm.tm_min = tm.tm_sec = 0;
-	return timegm(&tm);
+	return timegm(&tm) * CB_NS_PER_S;
 }
 
 /*
- * Around a leap second UTC itself is ambiguous.  From the last second before
- * it the interval covers both readings, and nothing is converted until it is
- * surely past.
+ * chronyd announces a leap second on the day, and need not be there when it
+ * comes: its last word counts.  While it is unsynchronised it has none.
+ */
+static void
+hear_leap(struct cb_watch *w, const struct cb_sample *s, int64_t earliest)
+{
+	unsigned leap = s->tracking.leap;
+
+	if (s->input == CB_INPUT_MISSING ||
+	    leap == CB_CHRONY_LEAP_UNSYNCHRONISED)
+		return;
+	w->expects_leap = leap == CB_CHRONY_LEAP_INSERT ||
+	    leap == CB_CHRONY_LEAP_DELETE;
+	w->leap_at = end_of_month(earliest - LEAP_AFTER_NS);
+}
+
+/*
+ * Around a leap second UTC itself is ambiguous, and true time, the kernel and
+ * chronyd come to it one after the other.  From before the first of them does
+ * the interval covers both readings, and until after the last one nothing is
+ * converted.
  */
 static void
 look_at_leap(struct cb_daemon *d)
 {
-	const struct cb_sample *s = &d->sample;
 	struct cb_watch *w = &d->watch;
-	int64_t left, cooked;
-	bool insert;
+	struct cb_interval utc = cb_estimate_utc(&d->estimate,
+	    &d->sample.after);
 
-	if (w->leap_raw != 0) {
-		if (s->after.raw_lo < w->leap_raw)
+	if (w->leaping) {
+		if (utc.lo < w->leap_at + LEAP_AFTER_NS)
 			return;
-		w->leap_raw = 0;
+		w->leaping = w->expects_leap = false;
 		d->estimate.holding = w->phase == CB_PHASE_RESET;
 		cb_estimate_settle(&d->estimate);
 		return;
 	}
-	if (s->input == CB_INPUT_MISSING)
-		return;
-	insert = s->tracking.leap == CB_CHRONY_LEAP_INSERT;
-	if (!insert && s->tracking.leap != CB_CHRONY_LEAP_DELETE)
-		return;
-	cooked = s->after.real + s->tracking.correction_ns.v;
-	left = end_of_month(cb_ts_floor_s(cooked)) * CB_NS_PER_S - cooked;
-	if (left > LEAP_BEFORE_NS + 2 * d->options.interval_ns)
+	hear_leap(w, &d->sample, utc.lo);
+	if (!w->expects_leap || utc.hi < w->leap_at - LEAP_BEFORE_NS -
+	    2 * d->options.interval_ns)
 		return;
 	d->counts.leap_seconds++;
 	cb_log_warn("leap second: the bound covers both readings");
-	cb_estimate_leap(&d->estimate, insert ? -CB_NS_PER_S : CB_NS_PER_S);
+	cb_estimate_leap(&d->estimate);
 	d->estimate.holding = true;
-	w->leap_raw = s->after.raw_hi + left + LEAP_AFTER_NS;
+	w->leaping = true;
 }
 
 static void
@@ -337,7 +352,7 @@ cb_disruption_act(struct cb_daemon *d)
 		cb_log_info("chronyd has forgotten what it measured");
 		w->phase = CB_PHASE_BURST;
 		w->attempts = 0;
-		d->estimate.holding = w->leap_raw != 0;
+		d->estimate.holding = w->leaping;
 		set_input(d);
 	}
 	if (cb_source_command(d, CB_CHRONY_BURST, &status) &&

@@ -537,15 +537,39 @@ cb_estimate_step(struct cb_estimate *e, const struct cb_instant *now)
 	});
 }
 
+/*
+ * To both sides, whichever way UTC leaps: CLOCK_REALTIME will follow, and
+ * readers are not told before the next tick.
+ */
 void
-cb_estimate_leap(struct cb_estimate *e, int64_t by_ns)
+cb_estimate_leap(struct cb_estimate *e)
 {
 	for (size_t i = 0; i < e->n_known; i++) {
 		struct cb_known *k = &e->known[i];
 
-		k->interval.lo += cb_ts_min(by_ns, 0);
-		k->lo.leap_ns -= cb_ts_min(by_ns, 0);
-		k->interval.hi += cb_ts_max(by_ns, 0);
-		k->hi.leap_ns += cb_ts_max(by_ns, 0);
+		k->interval.lo -= CB_NS_PER_S;
+		k->interval.hi += CB_NS_PER_S;
+		k->lo.leap_ns += CB_NS_PER_S;
+		k->hi.leap_ns += CB_NS_PER_S;
 	}
+}
+
+struct cb_interval
+cb_estimate_utc(const struct cb_estimate *e, const struct cb_instant *now)
+{
+	int64_t raw = now->raw_hi;
+	struct cb_interval all = { now->real - raw, now->real - raw, raw };
+	struct cb_interval i;
+
+	if (e->has_cooked) {
+		i = cb_estimate_cooked_at(e, raw);
+		stretch(&all, &i);
+	}
+	if (e->has_interval) {
+		i = cb_estimate_at(&e->interval, raw, e->drift_ppb);
+		stretch(&all, &i);
+	}
+	all.lo += raw;
+	all.hi += raw;
+	return all;
 }

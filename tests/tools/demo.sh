@@ -138,7 +138,7 @@ client_start || give_up "the client's chronyd did not start"
 show_until says SYNCHRONIZED
 show_until has_shown 2
 
-say "This machine is migrated while it runs: now its clock is 40 ms ahead, and" \
+say "The machine is migrated while it runs: now its clock is 40 ms ahead, and" \
     "nothing that was measured holds any more.  chronyd is held up.  A" \
     "hypervisor tells of it in the VMClock; here cb-vmclock disrupt does:"
 migrate

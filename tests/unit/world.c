@@ -37,7 +37,10 @@
 __extension__ typedef __int128 fix;
 
 #define FIX(ns)		((fix)(ns) * ((fix)1 << 32))
-#define EPOCH		(INT64_C(1800000000) * S)
+/* The end of a December. */
+#define MIDNIGHT	(INT64_C(1798761600) * S)
+/* chronyd takes no sample this near to a leap second. */
+#define LEAP_CLOSE	(5 * S)
 #define NEVER		INT64_MAX
 #define MAX_SERVERS	12
 #define COARSE_TICK	(4 * MS)
@@ -45,7 +48,7 @@ __extension__ typedef __int128 fix;
 
 /* All clocks at one moment.  Rates in ppb, kept until the next event. */
 struct clocks {
-	fix tau;	/* true time - EPOCH */
+	fix tau;	/* true time; utc_at() has its label */
 	fix raw;
 	fix real;
 	fix mono;	/* steered as real is, but never stepped */
@@ -83,7 +86,9 @@ struct server {
 
 static struct {
 	struct clocks at;	/* the last event */
-	int64_t now_ns;		/* true time - EPOCH */
+	int64_t now_ns;		/* true time */
+	int64_t end_ns;
+	int64_t epoch_ns;	/* UTC then it was 0 */
 	int64_t drift_ppb, limit_ppb;
 	int64_t freq_ppb, real_ppb;
 	int64_t jump_ns, slew_end_ns, restart_ns, mute_until_ns;
@@ -93,6 +98,14 @@ static struct {
 	bool holds_still;	/* chronyd keeps its frequency near zero */
 	fix jumps;	/* of the cooked clock, of which chronyd was not told */
 	int64_t migrate_ns;
+	int64_t told_ns;	/* the last tick began */
+	/* A leap second: in true time, and what it adds to UTC. */
+	int64_t leap_ns, leap_begins_ns, leap_by_ns, withdrawn_ns;
+	int64_t leap_late_ns;	/* a kernel's tick */
+	enum { SYSTEM, STEP, SLEW, IGNORE } leap_mode;
+	bool leaps;		/* chronyd is going to */
+	bool announces;		/* chronyd's leap status */
+	int64_t leap_end_ns;	/* of that */
 	fix ref_time;
 	int64_t update_interval_ns;
 	bool steers, old_refclock_age, dead, untold, synced, lies, stepped;
@@ -106,6 +119,7 @@ static struct {
 	int64_t contradictions, mute, steps, updates, restarts;
 	int64_t operator_steps, sleeps, migrations;
 	int64_t interleaved, peer, refclock, lies, churned;
+	int64_t leaps[4];	/* by leap_mode */
 	int64_t ratio[11];	/* of error to half-width, in tenths */
 	double worst;
 } count;
@@ -165,6 +179,36 @@ clocks_at(int64_t ns)
 	return c;
 }
 
+/* Of an inserted second, the label that it shares with what comes after. */
+static fix
+utc_at(fix tau)
+{
+	return tau + FIX(w.epoch_ns +
+	    (tau < FIX(w.leap_ns) ? 0 : w.leap_by_ns));
+}
+
+/* Where CLOCK_REALTIME leaps. */
+static fix
+leap_label(void)
+{
+	return FIX(MIDNIGHT - (w.leap_by_ns > 0 ? S : 0));
+}
+
+static bool
+servers_announce(void)
+{
+	return w.leap_by_ns != 0 && w.now_ns < w.withdrawn_ns &&
+	    (w.leap_ns == NEVER ||
+	    w.now_ns < w.leap_ns - cb_ts_min(w.leap_by_ns, 0));
+}
+
+static bool
+is_leap_close(void)
+{
+	return w.announces &&
+	    llabs(to_ns(w.at.real - FIX(MIDNIGHT))) < LEAP_CLOSE;
+}
+
 /*
  * What the cooked clock showed at a measurement, as chronyd has it now: run
  * backwards at its present rate, but for jumps of which it was not told.
@@ -175,6 +219,18 @@ cooked_then(const struct meas *m)
 	fix d = w.at.raw - m->raw;
 
 	return w.at.cooked - d + times(d, w.freq_ppb) - (w.jumps - m->jumps);
+}
+
+static void
+start_slew(int64_t ns)
+{
+	int64_t length = between(S, 4 * S);
+
+	/* 8.3 % is as fast as chronyd slews. */
+	if (llabs(ns) > length / 12)
+		length = 12 * llabs(ns);
+	w.real_ppb = -w.freq_ppb + (int64_t)((fix)ns * S / length);
+	w.slew_end_ns = w.now_ns + length + between(0, 10 * MS);
 }
 
 /*
@@ -210,14 +266,11 @@ update(const struct server *s)
 		w.at.real = w.at.cooked;
 		count.steps++;
 	} else {
-		int64_t length = between(S, 4 * S), ns = to_ns(corr);
-
-		/* 8.3 % is as fast as chronyd slews. */
-		if (llabs(ns) > length / 12)
-			length = 12 * llabs(ns);
-		w.real_ppb += (int64_t)((fix)ns * S / length);
-		w.slew_end_ns = w.now_ns + length + between(0, 10 * MS);
+		start_slew(to_ns(corr));
 	}
+	if (!is_leap_close())
+		w.announces = w.leaps = servers_announce() &&
+		    w.at.real < leap_label();
 }
 
 static bool
@@ -263,7 +316,7 @@ take_reply(struct server *s)
 		s->held = s->flying;
 	}
 	s->reply_ns = NEVER;
-	if (!new.has)
+	if (!new.has || is_leap_close())
 		return;
 	new.orig = (uint32_t)next_random();
 	s->last = new;
@@ -294,7 +347,7 @@ ask_server(struct server *s)
 	s->poll_ns = w.now_ns + poll + between(0, poll / 8);
 	if (s->mode == CB_CHRONY_REFCLOCK) {
 		s->flying = (struct meas){ .has = true, .raw = w.at.raw,
-		    .jumps = w.jumps, .server = w.at.tau + FIX(EPOCH + off),
+		    .jumps = w.jumps, .server = utc_at(w.at.tau) + FIX(off),
 		    .err_ns = s->err_ns };
 		/* A sample is the middle of a window, told at its end. */
 		s->reply_ns = w.now_ns + between(0, poll / 2);
@@ -305,13 +358,16 @@ ask_server(struct server *s)
 	raw4 = clocks_at(s->reply_ns).raw;
 	s->flying = (struct meas){ .has = true, .jumps = w.jumps };
 	s->flying.raw = (w.at.raw + raw4) / 2;
-	s->flying.server = w.at.tau + FIX(EPOCH + there + off + stay / 2 +
+	s->flying.server = utc_at(w.at.tau) + FIX(there + off + stay / 2 +
 	    (is_lying(s) ? between(1, 100) * MS : 0));
 	delay = raw4 - w.at.raw;
 	delay = delay - times(delay, w.freq_ppb) - FIX(stay);
 	s->flying.err_ns = cb_ts_max(to_ns(delay), 0) / 2 + 1 + s->err_ns;
+	/* UTC leapt between its time stamps: no delay comes out of that. */
+	if (w.now_ns < w.leap_ns && w.leap_ns <= s->reply_ns)
+		s->reply_ns = NEVER;
 	/* The oscillator must not jump under it: not all of it was drawn. */
-	if (w.jump_ns <= s->reply_ns)
+	else if (w.jump_ns <= s->reply_ns)
 		w.jump_ns = s->reply_ns + 1;
 }
 
@@ -396,6 +452,64 @@ step(void)
 	count.operator_steps++;
 }
 
+/*
+ * CLOCK_REALTIME has come to the leap second: the kernel steps it, of which
+ * nobody tells chronyd; or chronyd does, or slews it, and takes what it has
+ * measured for as far off as before; or it does nothing.
+ */
+static void
+leap(void)
+{
+	fix by = FIX(w.leap_by_ns);
+
+	w.leaps = false;
+	w.leap_end_ns = w.now_ns + 2 * S;
+	count.leaps[w.leap_mode]++;
+	if (w.leap_mode == IGNORE)
+		return;
+	w.at.cooked += by;
+	if (w.steers && w.leap_mode != SLEW) {
+		w.at.real += by;
+		w.stepped = true;
+	}
+	if (w.leap_mode == SYSTEM) {
+		w.jumps += by;
+		disturb_exchanges(by);
+		return;
+	}
+	for (size_t i = 0; i < w.n; i++)
+		w.servers[i].last.server += by;
+	w.ref_time += by;
+	if (w.steers && w.leap_mode == SLEW)
+		start_slew(to_ns(w.at.cooked - w.at.real));
+}
+
+/* When CLOCK_REALTIME will leap, as it goes now. */
+static int64_t
+next_leap(void)
+{
+	fix left = leap_label() + FIX(w.leap_late_ns) - w.at.real;
+
+	/* The kernel does it without chronyd. */
+	if (!w.leaps || (w.dead && w.leap_mode != SYSTEM))
+		return NEVER;
+	if (left <= 0)
+		return to_ns(w.at.tau);
+	left = left * S / (S + w.real_ppb) * S / (S + w.drift_ppb);
+	return to_ns(w.at.tau + left) + 1;
+}
+
+/*
+ * The interval takes in a leap second from the last second before it: nobody
+ * but a daemon that was held up for longer may be excused.
+ */
+static void
+excuse_late_daemon(void)
+{
+	if (w.now_ns - w.told_ns > S)
+		w.untold = true;
+}
+
 /* The raw clock stands still, and the kernel guesses for how long it did. */
 static void
 fall_asleep(void)
@@ -451,12 +565,15 @@ forget_samples(void)
 	}
 	select_servers();
 	w.synced = false;
+	if (!is_leap_close())
+		w.announces = w.leaps = false;
 }
 
 static void
 restart(void)
 {
 	w.restart_ns = w.now_ns + between(300, 3000) * S;
+	w.announces = w.leaps = false;
 	forget_samples();
 	for (size_t i = 0; i < w.n; i++)
 		w.servers[i].poll_ns = w.now_ns + between(0, 2 * S);
@@ -477,6 +594,17 @@ happen(void)
 		w.migrate_ns = NEVER;
 		migrate();
 	}
+	if (w.leap_begins_ns <= w.now_ns) {
+		w.leap_begins_ns = NEVER;
+		excuse_late_daemon();
+		/* Whoever does not know of it must not measure across it. */
+		if (!w.announces)
+			forget_samples();
+	}
+	if (next_leap() <= w.now_ns) {
+		excuse_late_daemon();
+		leap();
+	}
 	if (w.jump_ns <= w.now_ns) {
 		w.drift_ppb = one_in(3) ? w.limit_ppb *
 		    (one_in(2) ? 1 : -1) : between(-w.limit_ppb, w.limit_ppb);
@@ -484,6 +612,10 @@ happen(void)
 	}
 	if (w.dead)
 		return;
+	if (w.leap_end_ns <= w.now_ns) {
+		w.leap_end_ns = NEVER;
+		w.announces = false;
+	}
 	if (w.restart_ns <= w.now_ns)
 		restart();
 	if (w.churn_ns <= w.now_ns)
@@ -505,10 +637,12 @@ next_event(void)
 {
 	int64_t ns = cb_ts_min(w.jump_ns, w.migrate_ns);
 
+	ns = cb_ts_min(ns, cb_ts_min(w.leap_begins_ns, next_leap()));
 	if (w.dead)
 		return ns;
 	ns = cb_ts_min(ns, cb_ts_min(w.slew_end_ns,
 	    cb_ts_min(w.restart_ns, w.churn_ns)));
+	ns = cb_ts_min(ns, w.leap_end_ns);
 	for (size_t i = 0; i < w.n; i++)
 		ns = cb_ts_min(ns, cb_ts_min(w.servers[i].poll_ns,
 		    w.servers[i].reply_ns));
@@ -533,6 +667,31 @@ pass(int64_t ns)
 	pass_until(w.now_ns + ns);
 }
 
+/* The day's end is near, and with it perhaps a leap second. */
+static void
+make_leap(int64_t end)
+{
+	int64_t midnight = one_in(4) ? between(0, 20 * S) : between(0, end);
+
+	w.leap_ns = w.withdrawn_ns = w.leap_end_ns = NEVER;
+	w.leap_late_ns = between(0, 10 * MS);
+	w.leap_mode = (int)between(SYSTEM, IGNORE);
+	if (!w.steers && w.leap_mode < SLEW)
+		w.leap_mode = SLEW;
+	if (one_in(2)) {
+		w.leap_by_ns = one_in(2) ? -S : S;
+		w.leap_ns = midnight;
+	}
+	/* Servers thought so for a while. */
+	if (one_in(8)) {
+		w.leap_ns = NEVER;
+		w.withdrawn_ns = between(0, midnight - cb_ts_min(midnight,
+		    10 * S));
+	}
+	w.leap_begins_ns = w.leap_ns;
+	w.epoch_ns = MIDNIGHT - midnight - cb_ts_max(w.leap_by_ns, 0);
+}
+
 static void
 make_world(struct cb_daemon *d)
 {
@@ -542,13 +701,16 @@ make_world(struct cb_daemon *d)
 	int64_t limit = one_in(2) ? 50000 : between(1, 1000) * 1000;
 
 	memset(&w, 0, sizeof(w));
+	d->options.interval_ns = intervals[between(0, 5)];
+	w.end_ns = d->options.interval_ns * between(500, 20000);
 	w.limit_ppb = limit;
 	w.steers = !one_in(4);
+	make_leap(w.end_ns);
 	w.old_refclock_age = one_in(2);
 	/* A guest's coarse clock may stand still for some of its ticks. */
 	w.coarse_ns = COARSE_TICK * between(1, COARSE_STALL);
 	w.at.raw = FIX(between(0, 1000000 * S));
-	w.at.real = FIX(EPOCH + (one_in(4) ? between(-100 * S, 100 * S) :
+	w.at.real = FIX(w.epoch_ns + (one_in(4) ? between(-100 * S, 100 * S) :
 	    between(-20 * MS, 20 * MS)));
 	w.at.cooked = w.at.real;
 	w.at.mono = FIX(between(0, 1000000 * S));
@@ -586,18 +748,17 @@ make_world(struct cb_daemon *d)
 		count.peer += w.servers[i].mode == CB_CHRONY_PEER;
 		count.refclock += w.servers[i].mode == CB_CHRONY_REFCLOCK;
 	}
-	d->options.interval_ns = intervals[between(0, 5)];
 	d->options.max_drift_ppb = limit;
 	count.worlds++;
 }
 
 static void
-check(const clockbound_now_result *now, int64_t truth, bool untold,
-    uint64_t seed)
+check(const clockbound_now_result *now, int64_t early, int64_t late,
+    bool untold, uint64_t seed)
 {
 	int64_t lo = cb_ts_ns(&now->earliest), hi = cb_ts_ns(&now->latest);
-	double ratio = (double)llabs(truth - (lo + (hi - lo) / 2)) /
-	    (double)((hi - lo) / 2);
+	int64_t error = cb_ts_max((lo + hi) / 2 - early, late - (lo + hi) / 2);
+	double ratio = (double)error / (double)((hi - lo) / 2);
 
 	if (untold) {
 		count.untold++;
@@ -607,12 +768,12 @@ check(const clockbound_now_result *now, int64_t truth, bool untold,
 	if (ratio > count.worst)
 		count.worst = ratio;
 	count.ratio[ratio >= 1 ? 10 : (int)(ratio * 10)]++;
-	if (lo <= truth && truth <= hi)
+	if (lo <= early && late <= hi)
 		return;
 	if (count.missed++ < 5)
 		fprintf(stderr, "world: seed %" PRIu64 ": true time is %" PRId64
 		    " ns outside, half-width %" PRId64 " ns, %.3f s into the "
-		    "world\n", seed, truth < lo ? lo - truth : truth - hi,
+		    "world\n", seed, cb_ts_max(lo - early, late - hi),
 		    (hi - lo) / 2, (double)w.now_ns / 1e9);
 }
 
@@ -639,14 +800,18 @@ read_once(struct cb_shm_reader *r, uint64_t seed)
 	clockbound_now_result now;
 	struct timespec real, mono;
 	struct clocks c;
-	int64_t truth;
+	int64_t early, late;
 	bool untold;
 
 	if (cb_shm_read(r) != CLOCKBOUND_ERR_NONE)
 		errx(1, "seed %" PRIu64 ": malformed segment", seed);
 	c = clocks_at(w.now_ns);
 	untold = w.untold;
-	truth = EPOCH + w.now_ns;
+	early = late = to_ns(utc_at(c.tau));
+	/* An inserted second has two labels. */
+	if (w.leap_by_ns < 0 && w.leap_ns <= w.now_ns &&
+	    w.now_ns < w.leap_ns + S)
+		late += S;
 	real = to_timespec(c.real);
 	pass(one_in(1000) ? between(0, S) : between(20, 100));
 	c = clocks_at(w.now_ns);
@@ -659,7 +824,7 @@ read_once(struct cb_shm_reader *r, uint64_t seed)
 		now.clock_status = CLOCKBOUND_STA_UNKNOWN;
 	if (now.clock_status == CLOCKBOUND_STA_SYNCHRONIZED ||
 	    now.clock_status == CLOCKBOUND_STA_FREE_RUNNING)
-		check(&now, truth, untold, seed);
+		check(&now, early, late, untold, seed);
 	else
 		count.untrusted++;
 }
@@ -675,13 +840,27 @@ go_mute(void)
 	count.mute++;
 }
 
+/*
+ * The daemon starts some time after chronyd; not so long after a leap second
+ * that nobody announces it any more, unless chronyd has started since.
+ */
+static void
+start_late(void)
+{
+	if (!one_in(4))
+		return;
+	pass(between(0, w.leap_ns == NEVER || one_in(2) ? 100 * S :
+	    w.leap_ns + S));
+	if (w.leap_ns < w.now_ns && !w.announces)
+		restart();
+}
+
 static void
 live(uint64_t seed)
 {
 	static struct cb_shm_segment segment;
 	static struct cb_daemon d;
 	struct cb_shm_reader r = { .segment = &segment };
-	int64_t end;
 
 	state = seed;
 	memset(&segment, 0, sizeof(segment));
@@ -693,8 +872,8 @@ live(uint64_t seed)
 	d.options.chrony_socket = "chronyd";
 	d.writer.segment = &segment;
 	cb_estimate_init(&d.estimate, d.options.max_drift_ppb);
-	end = d.options.interval_ns * between(500, 20000);
-	while (w.now_ns < end) {
+	start_late();
+	while (w.now_ns < w.end_ns) {
 		int64_t next = w.now_ns + d.options.interval_ns;
 
 		if (w.mute_until_ns <= w.now_ns) {
@@ -711,6 +890,7 @@ live(uint64_t seed)
 		if (w.has_vmclock && one_in(5000))
 			w.migrate_ns = w.now_ns +
 			    between(0, 2 * d.options.interval_ns);
+		w.told_ns = w.now_ns;
 		cb_disruption_look(&d);
 		cb_disruption_act(&d);
 		cb_loop_tick(&d);
@@ -733,11 +913,15 @@ report(void)
 	    ", migrations %" PRId64
 	    ", restarts %" PRId64 ", mute %" PRId64
 	    ", interleaved %" PRId64 ", peers %" PRId64 ", refclocks %" PRId64
-	    ", liars %" PRId64 ", come and gone %" PRId64 "\n",
+	    ", liars %" PRId64 ", come and gone %" PRId64 ", leap seconds of "
+	    "the kernel's %" PRId64 ", chronyd's %" PRId64 " stepped %" PRId64
+	    " slewed %" PRId64 " ignored\n",
 	    count.worlds, count.ticks, count.updates, count.steps,
 	    count.operator_steps, count.sleeps, count.migrations,
 	    count.restarts, count.mute, count.interleaved, count.peer,
-	    count.refclock, count.lies, count.churned);
+	    count.refclock, count.lies, count.churned,
+	    count.leaps[SYSTEM], count.leaps[STEP], count.leaps[SLEW],
+	    count.leaps[IGNORE]);
 	printf("error / half-width, tenths of the readings by tenths:");
 	for (int i = 0; i <= 10; i++)
 		printf(" %.5f", (double)count.ratio[i] /
@@ -859,7 +1043,9 @@ tell_tracking(uint8_t *p)
 {
 	int64_t ref = to_ns(w.ref_time);
 
-	put(p + 54, 2, w.synced ? 0 : 3);
+	put(p + 54, 2, !w.synced ? CB_CHRONY_LEAP_UNSYNCHRONISED :
+	    !w.announces ? CB_CHRONY_LEAP_NORMAL : w.leap_by_ns < 0 ?
+	    CB_CHRONY_LEAP_INSERT : CB_CHRONY_LEAP_DELETE);
 	if (w.synced) {
 		put(p + 56, 4, 0x7fffffff);
 		put(p + 60, 4, (uint64_t)(ref / S));
