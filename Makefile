@@ -57,7 +57,8 @@ UNIT_TESTS =	tests/unit/budget tests/unit/chrony tests/unit/estimate \
 		tests/unit/now tests/unit/seqlock tests/unit/shm \
 		tests/unit/status tests/unit/vmclock tests/unit/vmclock_page \
 		tests/unit/vmclock_time
-# The whole daemon but for the parts that know a real clock or chronyd.
+# With more or less of the daemon, but for what knows a real clock or chronyd.
+MODELS =	tests/unit/disruption tests/unit/world
 WORLD_OBJS =	cmd/cb-daemon/source.o $(PURE_OBJS) \
 		cmd/cb-daemon/disruption.o cmd/cb-daemon/observe.o \
 		cmd/cb-daemon/loop.o
@@ -93,10 +94,12 @@ lib/libclockbound.so: $(CLIENT_OBJS:.o=.pic.o) lib/clockbound.map
 	    -o $@ $(filter %.o,$^)
 
 $(UNIT_TESTS): %: %.o $(PURE_OBJS) lib/libcb.a
+tests/unit/disruption: tests/unit/disruption.o $(PURE_OBJS) \
+    cmd/cb-daemon/disruption.o lib/libcb.a
 tests/unit/world: tests/unit/world.o $(WORLD_OBJS) lib/libcb.a
 $(TOOLS) $(BENCHES): %: %.o lib/libcb.a
 
-$(UNIT_TESTS) tests/unit/world $(TOOLS) $(BENCHES):
+$(UNIT_TESTS) $(MODELS) $(TOOLS) $(BENCHES):
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(EXTRA_LIBS) $(BSD_LIBS)
 
 HEADERS =	$(wildcard lib/*.h cmd/*/*.h tests/unit/*.h)
@@ -140,7 +143,7 @@ bench:
 	@$(MAKE) -s all $(TOOLS) $(BENCHES)
 	tests/bench/bench.sh
 
-tests: $(UNIT_TESTS) tests/unit/world $(TOOLS)
+tests: $(UNIT_TESTS) $(MODELS) $(TOOLS)
 
 # A page by the name of each function.
 FUNCTIONS =	clockbound_open clockbound_vmclock_open clockbound_now \
@@ -190,7 +193,7 @@ UPDATE_LINKER =	[ -n "$(DESTDIR)" ] || ldconfig 2>/dev/null || :
 
 clean:
 	rm -f $(PROGRAMS) $(LIBRARIES) lib/libcb.a $(UNIT_TESTS) \
-	    tests/unit/world $(TOOLS) $(BENCHES)
+	    $(MODELS) $(TOOLS) $(BENCHES)
 	find lib cmd tests -name '*.o' -exec rm -f {} +
 
 .PHONY: all deps demo check check-vm bench tests install uninstall clean

@@ -18,6 +18,10 @@ unit() {
 	unit chrony
 }
 
+@test "disruption: one event at a time, what is forgotten and until when" {
+	unit disruption
+}
+
 @test "estimate: each widening is needed, and enough" {
 	unit estimate
 }

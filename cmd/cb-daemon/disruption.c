@@ -54,16 +54,20 @@ begin_disruption(struct cb_daemon *d)
 	d->estimate.holding = true;
 }
 
-/* Where the estimate has nothing left, new measurements are asked for. */
+/*
+ * Where the estimate has nothing left, new measurements are asked for, once
+ * readers have been told.
+ */
 static void
 hasten(struct cb_daemon *d)
 {
-	uint16_t status;
+	struct cb_watch *w = &d->watch;
 
-	if (!cb_estimate_is_empty(&d->estimate))
+	if (!cb_estimate_is_empty(&d->estimate) || w->phase != CB_PHASE_NONE)
 		return;
-	if (d->watch.phase == CB_PHASE_NONE)
-		cb_source_command(d, CB_CHRONY_BURST, &status);
+	w->phase = CB_PHASE_BURST;
+	w->attempts = 0;
+	w->due_mono = cb_clocks_mono();
 }
 
 static void

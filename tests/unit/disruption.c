@@ -1,0 +1,575 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * What may make untrue what was measured, one event at a time: the daemon's
+ * disruption.c between clocks that are told what to show and a chronyd that
+ * is told what to say.
+ */
+#include <endian.h>
+#include <string.h>
+
+#include "cb-daemon.h"
+#include "test.h"
+#include "ts.h"
+
+#define MS	INT64_C(1000000)
+#define S	INT64_C(1000000000)
+
+/* CLOCK_REALTIME - CLOCK_MONOTONIC_RAW: a while before the end of a June. */
+#define JULY	(INT64_C(1814400000) * S)
+#define BEFORE	(100 * S)
+#define RAW	(1000 * S)
+#define REAL	(JULY - BEFORE - RAW)
+
+#define PAUSE	(10 * S)
+
+/* What the stand-ins at the end say, and what was asked of them. */
+static int64_t mono;
+static bool stepped, answers;
+static uint16_t answer, burst_answer;
+static const char *clocksource;
+static unsigned resets, bursts;
+
+static struct cb_vmclock_page page;
+static struct cb_daemon d;
+
+/* A daemon with an interval, an hour into its life. */
+static void
+begin(void)
+{
+	mono = 3600 * S;
+	stepped = false;
+	answers = true;
+	answer = burst_answer = 0;
+	clocksource = "tsc";
+	resets = bursts = 0;
+	memset(&page, 0, sizeof(page));
+	page.constant[0] = htole32(CB_VMCLOCK_MAGIC);
+	page.constant[1] = htole32(sizeof(page));
+	page.constant[2] = htole32(CB_VMCLOCK_VERSION);
+	d = (struct cb_daemon){
+		.options = { .interval_ns = 100 * MS,
+		    .disruption_support = true },
+		.watch = { .vmclock = &page, .steps_fd = -1 },
+		.sample = { .input = CB_INPUT_SYNCHRONIZED, .n_sources = 1,
+		    .after = { RAW, RAW, RAW, REAL + RAW, 0 },
+		    .tracking = { .ref_time_ns = 1 } }
+	};
+	d.sample.before = d.sample.told = d.sample.after;
+	d.sample.sources[0] = (struct cb_chrony_source){
+		.orig_meas = 1, .meas_err_ns = MS,
+		.state = CB_CHRONY_SELECTED
+	};
+	cb_estimate_init(&d.estimate, 50000);
+	cb_disruption_weigh(&d);
+	cb_estimate_update(&d.estimate, &d.sample);
+	CHECK(d.estimate.has_interval);
+}
+
+static void
+pass(int64_t ns)
+{
+	struct cb_instant *i[] = {
+		&d.sample.before, &d.sample.told, &d.sample.after
+	};
+
+	mono += ns;
+	for (size_t k = 0; k < 3; k++) {
+		i[k]->as_of += ns;
+		i[k]->raw_lo += ns;
+		i[k]->raw_hi += ns;
+		i[k]->real += ns;
+	}
+}
+
+/* A tick, without its questions and its answers. */
+static void
+tick(void)
+{
+	cb_disruption_look(&d);
+	cb_disruption_act(&d);
+	cb_disruption_weigh(&d);
+	cb_estimate_update(&d.estimate, &d.sample);
+}
+
+static void
+measure(void)
+{
+	d.sample.sources[0].orig_meas++;
+	tick();
+}
+
+static void
+disrupt(void)
+{
+	page.disruption_marker[0] = htole32(le32toh(
+	    page.disruption_marker[0]) + 1);
+}
+
+/* What each source has now and its next two measurements are left out. */
+static void
+check_settles(void)
+{
+	for (int i = 0; i < 3; i++) {
+		CHECK(!d.estimate.has_interval);
+		measure();
+	}
+	CHECK(d.estimate.has_interval);
+}
+
+static int64_t
+half(void)
+{
+	return (d.estimate.interval.hi - d.estimate.interval.lo) / 2;
+}
+
+/*
+ * Disruptions
+ */
+
+static void
+a_disruption_forgets_and_holds_until_chronyd_has_forgotten(void)
+{
+	begin();
+	disrupt();
+	answers = false;
+	CHECK(cb_disruption_look(&d));
+	CHECK_EQ(d.disruption, CB_DISRUPTION_DISRUPTED);
+	CHECK_EQ(d.watch.marker, 1);
+	CHECK(cb_estimate_is_empty(&d.estimate));
+	CHECK(d.watch.gated);
+	/* What it says before it has forgotten may be of before. */
+	d.sample.tracking.ref_time_ns++;
+	measure();
+	d.sample.tracking.ref_time_ns++;
+	measure();
+	CHECK(!d.estimate.has_interval);
+	CHECK(d.watch.gated);
+	CHECK_EQ(d.disruption, CB_DISRUPTION_DISRUPTED);
+
+	answers = true;
+	mono += S;
+	CHECK(cb_disruption_act(&d));
+	CHECK_EQ(d.disruption, CB_DISRUPTION_RELIABLE);
+	CHECK(!d.estimate.holding);
+	CHECK(!cb_disruption_act(&d));
+	CHECK_EQ(bursts, 1);
+	CHECK_EQ(cb_disruption_due(&d), INT64_MAX);
+}
+
+static void
+a_chronyd_is_believed_once_it_has_changed_its_mind(void)
+{
+	begin();
+	disrupt();
+	tick();
+	CHECK(d.watch.gated);
+	tick();
+	tick();
+	CHECK(d.watch.gated);
+	d.sample.tracking.ref_time_ns++;
+	tick();
+	CHECK(!d.watch.gated);
+
+	/* A second one: what was heard after the first is no measure. */
+	disrupt();
+	d.sample.tracking.ref_time_ns++;
+	tick();
+	CHECK(d.watch.gated);
+	d.sample.tracking.leap = CB_CHRONY_LEAP_UNSYNCHRONISED;
+	tick();
+	CHECK(!d.watch.gated);
+}
+
+static void
+attempts_are_made_in_bundles_and_at_once_when_chronyd_is_back(void)
+{
+	begin();
+	disrupt();
+	answers = false;
+	d.sample.input = CB_INPUT_MISSING;
+	for (int i = 0; i < 30; i++) {
+		tick();
+		CHECK_EQ(resets, i + 1);
+		/* Not before it is due. */
+		CHECK(!cb_disruption_act(&d));
+		CHECK_EQ(resets, i + 1);
+		mono = cb_disruption_due(&d);
+	}
+	mono -= PAUSE;
+	CHECK_EQ(cb_disruption_due(&d), mono + PAUSE);
+	tick();
+	CHECK_EQ(resets, 30);
+	answers = true;
+	d.sample.input = CB_INPUT_SYNCHRONIZED;
+	tick();
+	tick();
+	CHECK_EQ(resets, 31);
+	CHECK_EQ(bursts, 1);
+	CHECK_EQ(d.disruption, CB_DISRUPTION_RELIABLE);
+}
+
+static void
+each_disruption_and_each_question_has_attempts_of_its_own(void)
+{
+	begin();
+	disrupt();
+	answers = false;
+	for (int i = 0; i < 29; i++) {
+		tick();
+		mono = cb_disruption_due(&d);
+	}
+	disrupt();
+	tick();
+	CHECK_EQ(cb_disruption_due(&d), mono + 5 * MS);
+	/* Nor is it put off by the pause that another one has come to. */
+	d.watch.due_mono = mono + PAUSE;
+	d.watch.attempts = 29;
+	disrupt();
+	tick();
+	CHECK_EQ(resets, 31);
+
+	d.watch.attempts = 29;
+	mono = cb_disruption_due(&d);
+	answers = true;
+	burst_answer = 2;
+	tick();
+	CHECK_EQ(bursts, 1);
+	CHECK_EQ(d.watch.phase, CB_PHASE_BURST);
+	CHECK_EQ(cb_disruption_due(&d), mono + 100 * MS);
+}
+
+static void
+what_is_refused_is_asked_for_again(void)
+{
+	begin();
+	disrupt();
+	answer = 2;
+	tick();
+	CHECK_EQ(resets, 1);
+	CHECK_EQ(bursts, 0);
+	CHECK_EQ(d.disruption, CB_DISRUPTION_DISRUPTED);
+	/* It has answered all the while: there is no hurry. */
+	d.watch.was_missing = true;
+	tick();
+	tick();
+	CHECK_EQ(resets, 2);
+	tick();
+	CHECK_EQ(resets, 2);
+	answer = 0;
+	burst_answer = CB_CHRONY_STATUS_NO_SOURCE;
+	mono = cb_disruption_due(&d);
+	tick();
+	CHECK_EQ(bursts, 1);
+	CHECK_EQ(d.watch.phase, CB_PHASE_NONE);
+}
+
+/*
+ * Clocks
+ */
+
+static void
+after_a_step_the_interval_stands_and_sources_settle(void)
+{
+	struct cb_interval was;
+
+	begin();
+	was = d.estimate.interval;
+	stepped = true;
+	/* A measurement that would cut it. */
+	d.sample.sources[0].meas_err_ns = 0;
+	for (int i = 0; i < 3; i++) {
+		measure();
+		CHECK_EQ(d.estimate.interval.lo, was.lo);
+		CHECK_EQ(d.estimate.interval.hi, was.hi);
+	}
+	CHECK_EQ(bursts, 0);
+	measure();
+	CHECK(d.estimate.interval.lo > was.lo);
+}
+
+static void
+a_sleep_and_another_clocksource_leave_nothing(void)
+{
+	begin();
+	d.sample.after.asleep += 2 * MS;
+	tick();
+	/* Readers come first. */
+	CHECK_EQ(bursts, 0);
+	CHECK_EQ(cb_disruption_due(&d), mono);
+	check_settles();
+	CHECK_EQ(bursts, 1);
+	/* Less than was seen is no sleep. */
+	d.sample.after.asleep -= 2 * MS;
+	tick();
+	d.sample.after.asleep += 2 * MS;
+	tick();
+	CHECK(d.estimate.has_interval);
+
+	clocksource = "hpet";
+	pass(S);
+	tick();
+	check_settles();
+	CHECK_EQ(bursts, 2);
+}
+
+static void
+no_burst_amid_a_reset(void)
+{
+	begin();
+	disrupt();
+	answers = false;
+	tick();
+	d.sample.after.asleep += S;
+	tick();
+	CHECK_EQ(d.watch.phase, CB_PHASE_RESET);
+	CHECK_EQ(bursts, 0);
+}
+
+/*
+ * Leap seconds
+ */
+
+/* UTC will be so far from July by the daemon's clocks, in a while. */
+static void
+pass_until(int64_t before_july)
+{
+	pass(JULY - before_july - d.sample.after.real);
+}
+
+static void
+announce(enum cb_chrony_leap leap)
+{
+	begin();
+	d.sample.tracking.leap = leap;
+	tick();
+	CHECK(!d.watch.leaping);
+}
+
+/* It begins in time, whatever the interval of the ticks, and ends. */
+static void
+check_leap(void)
+{
+	pass_until(2 * S + 2 * d.options.interval_ns + 10 * MS);
+	tick();
+	CHECK(!d.watch.leaping);
+	CHECK(half() < S);
+	pass_until(2 * S + 2 * d.options.interval_ns);
+	tick();
+	CHECK(d.watch.leaping);
+	CHECK(half() > S);
+	/* Nothing is converted, and it is widened once. */
+	d.sample.sources[0].meas_err_ns = 0;
+	measure();
+	pass(S);
+	measure();
+	CHECK(half() > S && half() < S + 10 * MS);
+	CHECK(d.estimate.interval.lo + RAW < REAL + RAW - S);
+	CHECK(d.estimate.interval.hi + RAW > REAL + RAW + S);
+
+	/* The earliest that it can be is a second less. */
+	pass_until(-6 * S);
+	measure();
+	CHECK(d.watch.leaping);
+	pass_until(-6 * S - 20 * MS);
+	d.sample.tracking.leap = CB_CHRONY_LEAP_NORMAL;
+	for (int i = 0; i < 3; i++) {
+		measure();
+		CHECK(half() > S);
+	}
+	measure();
+	CHECK(!d.watch.leaping);
+	CHECK(half() < S);
+	/* There is no second one, whoever is silent. */
+	d.sample.input = CB_INPUT_MISSING;
+	tick();
+	CHECK(!d.watch.leaping);
+}
+
+static void
+a_leap_second_is_covered_from_before_it_until_after_it(void)
+{
+	announce(CB_CHRONY_LEAP_INSERT);
+	check_leap();
+	announce(CB_CHRONY_LEAP_DELETE);
+	check_leap();
+	announce(CB_CHRONY_LEAP_INSERT);
+	d.options.interval_ns = 5 * S;
+	check_leap();
+}
+
+static void
+the_last_word_on_a_leap_second_counts(void)
+{
+	/* chronyd is gone when it comes; or has lost its sources. */
+	announce(CB_CHRONY_LEAP_INSERT);
+	d.sample.input = CB_INPUT_MISSING;
+	d.sample.tracking.leap = CB_CHRONY_LEAP_NORMAL;
+	tick();
+	pass_until(S);
+	tick();
+	CHECK(d.watch.leaping);
+
+	announce(CB_CHRONY_LEAP_INSERT);
+	d.sample.tracking.leap = CB_CHRONY_LEAP_UNSYNCHRONISED;
+	tick();
+	pass_until(S);
+	tick();
+	CHECK(d.watch.leaping);
+
+	announce(CB_CHRONY_LEAP_INSERT);
+	d.sample.tracking.leap = CB_CHRONY_LEAP_NORMAL;
+	tick();
+	pass_until(S);
+	tick();
+	CHECK(!d.watch.leaping);
+}
+
+/* Any of the clocks may be first, and any of them last. */
+static void
+a_leap_second_is_told_by_all_clocks(void)
+{
+	announce(CB_CHRONY_LEAP_INSERT);
+	pass_until(10 * S);
+	d.sample.tracking.correction_ns.v = 9 * S;
+	tick();
+	tick();
+	CHECK(d.watch.leaping);
+
+	announce(CB_CHRONY_LEAP_INSERT);
+	pass_until(10 * S);
+	d.estimate.known[0].interval.hi += 9 * S;
+	tick();
+	tick();
+	CHECK(d.watch.leaping);
+
+	announce(CB_CHRONY_LEAP_INSERT);
+	pass_until(10 * S);
+	d.sample.after.real += 9 * S;
+	d.sample.tracking.correction_ns.v = -9 * S;
+	tick();
+	CHECK(d.watch.leaping);
+
+	/* The clock was set ahead: true time is the last to come to it. */
+	announce(CB_CHRONY_LEAP_INSERT);
+	pass_until(-20 * S);
+	d.sample.input = CB_INPUT_MISSING;
+	d.estimate.known[0].interval.lo -= 100 * S;
+	tick();
+	CHECK(d.watch.leaping);
+	tick();
+	tick();
+	CHECK(d.watch.leaping);
+}
+
+/* A daemon that starts amid it finds it in what chronyd still says. */
+static void
+a_leap_second_that_has_just_been(void)
+{
+	begin();
+	pass_until(-S);
+	d.sample.tracking.leap = CB_CHRONY_LEAP_INSERT;
+	tick();
+	CHECK(d.watch.leaping);
+	begin();
+	pass_until(-6 * S);
+	d.sample.tracking.leap = CB_CHRONY_LEAP_INSERT;
+	tick();
+	CHECK(!d.watch.leaping);
+}
+
+static void
+a_leap_second_amid_a_disruption(void)
+{
+	announce(CB_CHRONY_LEAP_INSERT);
+	pass_until(S);
+	tick();
+	disrupt();
+	tick();
+	CHECK_EQ(resets, 1);
+	CHECK(d.estimate.holding);
+	answers = false;
+	disrupt();
+	pass_until(-10 * S);
+	tick();
+	CHECK(!d.watch.leaping);
+	CHECK(d.estimate.holding);
+	answers = true;
+	mono += S;
+	tick();
+	CHECK(!d.estimate.holding);
+}
+
+int
+main(void)
+{
+	a_disruption_forgets_and_holds_until_chronyd_has_forgotten();
+	a_chronyd_is_believed_once_it_has_changed_its_mind();
+	attempts_are_made_in_bundles_and_at_once_when_chronyd_is_back();
+	each_disruption_and_each_question_has_attempts_of_its_own();
+	what_is_refused_is_asked_for_again();
+	after_a_step_the_interval_stands_and_sources_settle();
+	a_sleep_and_another_clocksource_leave_nothing();
+	no_burst_amid_a_reset();
+	a_leap_second_is_covered_from_before_it_until_after_it();
+	the_last_word_on_a_leap_second_counts();
+	a_leap_second_is_told_by_all_clocks();
+	a_leap_second_that_has_just_been();
+	a_leap_second_amid_a_disruption();
+	return test_done();
+}
+
+/*
+ * What stands in for clocks.c, source.c and log.c.
+ */
+
+int64_t
+cb_clocks_mono(void)
+{
+	return mono;
+}
+
+int
+cb_clocks_open_steps(void)
+{
+	return -1;
+}
+
+bool
+cb_clocks_was_stepped(int fd)
+{
+	bool was = stepped;
+
+	(void)fd;
+	stepped = false;
+	return was;
+}
+
+bool
+cb_clocks_source(char *name, size_t size)
+{
+	snprintf(name, size, "%s", clocksource);
+	return true;
+}
+
+bool
+cb_source_command(struct cb_daemon *daemon, enum cb_chrony_command command,
+    uint16_t *status)
+{
+	(void)daemon;
+	resets += command == CB_CHRONY_RESET_SOURCES;
+	bursts += command == CB_CHRONY_BURST;
+	*status = command == CB_CHRONY_BURST ? burst_answer : answer;
+	return answers;
+}
+
+void
+cb_log_info(const char *format, ...)
+{
+	(void)format;
+}
+
+void
+cb_log_warn(const char *format, ...)
+{
+	(void)format;
+}
