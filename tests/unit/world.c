@@ -55,6 +55,9 @@ struct clocks {
 	fix cooked;
 };
 
+/* Who leaps with a leap second: the kernel, chronyd in two ways, or nobody. */
+enum leap_mode { SYSTEM, STEP, SLEW, IGNORE };
+
 /* One measurement, in what never changes afterwards. */
 struct meas {
 	bool has;
@@ -102,7 +105,7 @@ static struct {
 	/* A leap second: in true time, and what it adds to UTC. */
 	int64_t leap_ns, leap_begins_ns, leap_by_ns, withdrawn_ns;
 	int64_t leap_late_ns;	/* a kernel's tick */
-	enum { SYSTEM, STEP, SLEW, IGNORE } leap_mode;
+	enum leap_mode leap_mode;
 	bool leaps;		/* chronyd is going to */
 	bool announces;		/* chronyd's leap status */
 	int64_t leap_end_ns;	/* of that */
@@ -675,7 +678,7 @@ make_leap(int64_t end)
 
 	w.leap_ns = w.withdrawn_ns = w.leap_end_ns = NEVER;
 	w.leap_late_ns = between(0, 10 * MS);
-	w.leap_mode = (int)between(SYSTEM, IGNORE);
+	w.leap_mode = (enum leap_mode)between(SYSTEM, IGNORE);
 	if (!w.steers && w.leap_mode < SLEW)
 		w.leap_mode = SLEW;
 	if (one_in(2)) {
