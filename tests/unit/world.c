@@ -713,7 +713,7 @@ make_world(struct cb_daemon *d)
 	/* A guest's coarse clock may stand still for some of its ticks. */
 	w.coarse_ns = COARSE_TICK * between(1, COARSE_STALL);
 	w.at.raw = FIX(between(0, 1000000 * S));
-	/* A clock that is past a leap second does not let chronyd tell of it. */
+	/* With a clock past a leap second chronyd does not tell of it. */
 	w.at.real = FIX(w.epoch_ns + (w.leap_ns > 1000 * S && one_in(4) ?
 	    between(-100 * S, 100 * S) :
 	    between(-20 * MS, 20 * MS)));
