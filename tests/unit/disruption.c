@@ -25,6 +25,7 @@
 /* What the stand-ins at the end say, and what was asked of them. */
 static int64_t mono;
 static bool stepped, answers;
+static int64_t stepped_by;
 static uint16_t answer, burst_answer;
 static const char *clocksource;
 static unsigned resets, bursts;
@@ -38,6 +39,7 @@ begin(void)
 {
 	mono = 3600 * S;
 	stepped = false;
+	stepped_by = 0;
 	answers = true;
 	answer = burst_answer = 0;
 	clocksource = "tsc";
@@ -49,7 +51,7 @@ begin(void)
 	d = (struct cb_daemon){
 		.options = { .interval_ns = 100 * MS,
 		    .disruption_support = true },
-		.watch = { .vmclock = &page, .steps_fd = -1 },
+		.watch = { .vmclock.page = &page, .steps_fd = -1 },
 		.sample = { .input = CB_INPUT_SYNCHRONIZED, .n_sources = 1,
 		    .after = { RAW, RAW, RAW, REAL + RAW, 0 },
 		    .tracking = { .ref_time_ns = 1 } }
@@ -288,6 +290,32 @@ after_a_step_the_interval_stands_and_sources_settle(void)
 }
 
 static void
+a_step_after_the_last_reading_is_read_once_more(void)
+{
+	int64_t real;
+
+	begin();
+	real = d.sample.after.real;
+	stepped_by = 3 * S;
+	cb_disruption_weigh(&d);
+	CHECK_EQ(d.sample.after.real, real);
+	stepped = true;
+	cb_disruption_weigh(&d);
+	CHECK_EQ(d.sample.after.real, real + 3 * S);
+}
+
+static void
+a_sleep_is_told_before_it_is_handled(void)
+{
+	begin();
+	CHECK(!cb_disruption_has_slept(&d));
+	d.sample.after.asleep += 2 * MS;
+	CHECK(cb_disruption_has_slept(&d));
+	cb_disruption_weigh(&d);
+	CHECK(!cb_disruption_has_slept(&d));
+}
+
+static void
 a_sleep_and_another_clocksource_leave_nothing(void)
 {
 	begin();
@@ -518,6 +546,8 @@ main(void)
 	each_disruption_and_each_question_has_attempts_of_its_own();
 	what_is_refused_is_asked_for_again();
 	after_a_step_the_interval_stands_and_sources_settle();
+	a_step_after_the_last_reading_is_read_once_more();
+	a_sleep_is_told_before_it_is_handled();
 	a_sleep_and_another_clocksource_leave_nothing();
 	no_burst_amid_a_reset();
 	a_leap_second_is_covered_from_before_it_until_after_it();
@@ -531,6 +561,14 @@ main(void)
 /*
  * What stands in for clocks.c, source.c and log.c.
  */
+
+/* CLOCK_REALTIME after the step. */
+void
+cb_clocks_read(struct cb_instant *now)
+{
+	*now = d.sample.after;
+	now->real += stepped_by;
+}
 
 int64_t
 cb_clocks_mono(void)

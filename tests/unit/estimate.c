@@ -632,6 +632,27 @@ a_slew_that_nobody_ends_is_in_the_drift(void)
 	    80 * MS * 100 / 92 + DRIFT));
 }
 
+/* It may have been chronyd, which is there now, or somebody else. */
+static void
+after_a_step_chronyd_may_go_either_way(void)
+{
+	struct cb_sample s = make_sample(0, 0);
+	struct cb_estimate e;
+
+	cb_estimate_init(&e, DRIFT);
+	e.has_interval = true;
+	e.interval = (struct cb_interval){ REAL - MS, REAL + MS, RAW };
+	e.cooked = (struct cb_interval){ REAL, REAL, RAW };
+	e.correction_ns = 5 * MS;
+	for (int sign = -1; sign <= 1; sign += 2) {
+		s.after.real = REAL + RAW + sign * 3 * S;
+		cb_estimate_step(&e, &s.after);
+		CHECK(IS_ABOUT(publish(&e, &s, 0).bound_ns,
+		    3 * S + 6 * MS));
+	}
+	CHECK(e.cooked.lo <= REAL - 3 * S && e.cooked.hi >= REAL + 3 * S);
+}
+
 static void
 what_the_format_cannot_state_is_not_published(void)
 {
@@ -668,6 +689,7 @@ main(void)
 	the_coarse_clock_may_stand_still();
 	a_slew_is_seen_whole_or_taken_for_as_fast_as_it_can_be();
 	a_slew_that_nobody_ends_is_in_the_drift();
+	after_a_step_chronyd_may_go_either_way();
 	what_the_format_cannot_state_is_not_published();
 	return test_done();
 }
