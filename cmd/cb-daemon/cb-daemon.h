@@ -116,7 +116,9 @@ struct cb_estimate {
 	struct cb_known known[CB_MAX_SOURCES];
 	size_t n_known;
 	bool holding;		/* nothing is converted */
-	unsigned epoch;		/* events after which sources have to settle */
+	/* Events after which sources have to settle, and refclocks alone. */
+	unsigned epoch;
+	unsigned refclock_epoch;
 	bool has_interval;
 	struct cb_interval interval;	/* of all sources */
 	/* The cooked clock - CLOCK_MONOTONIC_RAW at cooked.raw. */
@@ -145,6 +147,7 @@ bool cb_estimate_is_empty(const struct cb_estimate *);
  * have begun already, is not to be used.
  */
 void cb_estimate_settle(struct cb_estimate *);
+void cb_estimate_settle_refclocks(struct cb_estimate *);
 /*
  * CLOCK_REALTIME was set; chronyd may go on by as much as it meant to, from
  * there.

@@ -51,6 +51,11 @@ begin_disruption(struct cb_daemon *d)
 	w->gated = true;
 	w->has_gate = false;
 	cb_estimate_forget(&d->estimate);
+	/*
+	 * chronyd takes no packet that answers one sent before it forgot, but
+	 * a sample that a refclock's feeder made before.
+	 */
+	cb_estimate_settle_refclocks(&d->estimate);
 	d->estimate.holding = true;
 }
 

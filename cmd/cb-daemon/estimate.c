@@ -275,6 +275,13 @@ note_ends(struct cb_known *k, const struct cb_sample *s,
 }
 
 static unsigned
+epoch_of(const struct cb_estimate *e, const struct cb_chrony_source *m)
+{
+	return m->mode == CB_CHRONY_REFCLOCK ? e->epoch + e->refclock_epoch :
+	    e->epoch;
+}
+
+static unsigned
 take_source(struct cb_estimate *e, const struct cb_sample *s,
     const struct cb_chrony_source *m)
 {
@@ -291,8 +298,8 @@ take_source(struct cb_estimate *e, const struct cb_sample *s,
 		k->has_interval = false;
 		k->contradictions = 0;
 	}
-	if (k->epoch != e->epoch && !e->holding) {
-		k->epoch = e->epoch;
+	if (k->epoch != epoch_of(e, m) && !e->holding) {
+		k->epoch = epoch_of(e, m);
 		k->settling = SETTLING;
 		is_new = true;
 	}
@@ -522,6 +529,12 @@ void
 cb_estimate_settle(struct cb_estimate *e)
 {
 	e->epoch++;
+}
+
+void
+cb_estimate_settle_refclocks(struct cb_estimate *e)
+{
+	e->refclock_epoch++;
 }
 
 void

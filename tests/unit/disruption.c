@@ -158,6 +158,24 @@ a_disruption_forgets_and_holds_until_chronyd_has_forgotten(void)
 	CHECK_EQ(cb_disruption_due(&d), INT64_MAX);
 }
 
+/* chronyd forgets what it has measured, but not what is on its way to it. */
+static void
+a_refclock_settles_after_a_disruption(void)
+{
+	begin();
+	disrupt();
+	tick();
+	measure();
+	CHECK(d.estimate.has_interval);
+
+	begin();
+	d.sample.sources[0].mode = CB_CHRONY_REFCLOCK;
+	measure();
+	disrupt();
+	tick();
+	check_settles();
+}
+
 static void
 a_chronyd_is_believed_once_it_has_changed_its_mind(void)
 {
@@ -541,6 +559,7 @@ int
 main(void)
 {
 	a_disruption_forgets_and_holds_until_chronyd_has_forgotten();
+	a_refclock_settles_after_a_disruption();
 	a_chronyd_is_believed_once_it_has_changed_its_mind();
 	attempts_are_made_in_bundles_and_at_once_when_chronyd_is_back();
 	each_disruption_and_each_question_has_attempts_of_its_own();
