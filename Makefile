@@ -36,8 +36,8 @@ ALL_CFLAGS =	-std=c11 -D_GNU_SOURCE -DCB_VERSION='"$(VERSION)"' -Ilib \
 CLIENT_OBJS =	lib/now.o lib/shm_read.o lib/vmclock.o
 # Everything: our own programs and tests.
 LIB_OBJS =	$(CLIENT_OBJS) lib/shm_write.o lib/chrony.o \
-		lib/chrony_socket.o lib/phc.o lib/vmclock_time.o \
-		lib/vmclock_write.o lib/vmclock_notify.o
+		lib/chrony_socket.o lib/phc.o lib/stamp.o \
+		lib/vmclock_time.o lib/vmclock_write.o lib/vmclock_notify.o
 # source -> estimate -> status -> publish, driven by the loop.
 PURE_OBJS =	cmd/cb-daemon/estimate.o cmd/cb-daemon/status.o \
 		cmd/cb-daemon/publish.o
@@ -55,7 +55,8 @@ PROGRAMS =	cmd/cb-daemon/cb-daemon cmd/cb-now/cb-now \
 LIBRARIES =	lib/libclockbound.a lib/libclockbound.so
 UNIT_TESTS =	tests/unit/budget tests/unit/chrony tests/unit/estimate \
 		tests/unit/now tests/unit/seqlock tests/unit/shm \
-		tests/unit/status tests/unit/vmclock tests/unit/vmclock_page \
+		tests/unit/stamp tests/unit/status \
+		tests/unit/vmclock tests/unit/vmclock_page \
 		tests/unit/vmclock_time
 # With more or less of the daemon, but for what knows a real clock or chronyd.
 MODELS =	tests/unit/disruption tests/unit/world

@@ -38,6 +38,10 @@ unit() {
 	unit shm
 }
 
+@test "stamp: ten thousand years both ways, and what is no time" {
+	unit stamp
+}
+
 @test "status: both tables, row by row" {
 	unit status
 }

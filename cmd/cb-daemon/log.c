@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "cb-daemon.h"
+#include "stamp.h"
 
 static bool json;
 
@@ -21,14 +22,12 @@ static void
 print_json(const char *level, const char *text)
 {
 	struct timespec ts;
-	struct tm tm;
-	char date[32];
+	char date[CB_STAMP_TEXT];
 
 	clock_gettime(CLOCK_REALTIME, &ts);
-	gmtime_r(&ts.tv_sec, &tm);
-	strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%S", &tm);
-	fprintf(stderr, "{\"time\":\"%s.%06ldZ\",\"level\":\"%s\","
-	    "\"message\":\"", date, ts.tv_nsec / 1000, level);
+	cb_stamp_format_date(&ts, 6, date);
+	fprintf(stderr, "{\"time\":\"%s\",\"level\":\"%s\","
+	    "\"message\":\"", date, level);
 	for (const char *p = text; *p != '\0'; p++) {
 		unsigned char c = (unsigned char)*p;
 

@@ -12,6 +12,7 @@
 #include <time.h>
 
 #include "cb-vmclock.h"
+#include "stamp.h"
 #include "ts.h"
 
 /* From look to look, where the device does not notify. */
@@ -70,13 +71,11 @@ static void
 print_date(void)
 {
 	struct timespec ts;
-	struct tm tm;
-	char date[32];
+	char date[CB_STAMP_TEXT];
 
 	clock_gettime(CLOCK_REALTIME, &ts);
-	gmtime_r(&ts.tv_sec, &tm);
-	strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%S", &tm);
-	printf("%s.%06ldZ", date, ts.tv_nsec / 1000);
+	cb_stamp_format_date(&ts, 6, date);
+	fputs(date, stdout);
 }
 
 /* One line for all that has changed, if anything has. */
