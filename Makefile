@@ -45,7 +45,9 @@ DAEMON_OBJS =	cmd/cb-daemon/cb-daemon.o cmd/cb-daemon/clocks.o \
 		cmd/cb-daemon/source.o $(PURE_OBJS) \
 		cmd/cb-daemon/disruption.o cmd/cb-daemon/observe.o \
 		cmd/cb-daemon/loop.o cmd/cb-daemon/log.o
-NOW_OBJS =	cmd/cb-now/cb-now.o
+NOW_OBJS =	cmd/cb-now/cb-now.o cmd/cb-now/reading.o \
+		cmd/cb-now/format.o cmd/cb-now/question.o \
+		cmd/cb-now/stream.o cmd/cb-now/wait.o
 VMCLOCK_OBJS =	cmd/cb-vmclock/cb-vmclock.o cmd/cb-vmclock/field.o \
 		cmd/cb-vmclock/show.o cmd/cb-vmclock/change.o \
 		cmd/cb-vmclock/watch.o
@@ -54,8 +56,8 @@ PROGRAMS =	cmd/cb-daemon/cb-daemon cmd/cb-now/cb-now \
 		cmd/cb-vmclock/cb-vmclock
 LIBRARIES =	lib/libclockbound.a lib/libclockbound.so
 UNIT_TESTS =	tests/unit/budget tests/unit/chrony tests/unit/estimate \
-		tests/unit/now tests/unit/seqlock tests/unit/shm \
-		tests/unit/stamp tests/unit/status \
+		tests/unit/now tests/unit/question tests/unit/seqlock \
+		tests/unit/shm tests/unit/stamp tests/unit/status \
 		tests/unit/vmclock tests/unit/vmclock_page \
 		tests/unit/vmclock_time
 # With more or less of the daemon, but for what knows a real clock or chronyd.
@@ -95,6 +97,7 @@ lib/libclockbound.so: $(CLIENT_OBJS:.o=.pic.o) lib/clockbound.map
 	    -o $@ $(filter %.o,$^)
 
 $(UNIT_TESTS): %: %.o $(PURE_OBJS) lib/libcb.a
+tests/unit/question: cmd/cb-now/question.o
 tests/unit/disruption: tests/unit/disruption.o $(PURE_OBJS) \
     cmd/cb-daemon/disruption.o lib/libcb.a
 tests/unit/world: tests/unit/world.o $(WORLD_OBJS) lib/libcb.a
@@ -111,7 +114,7 @@ HEADERS =	$(wildcard lib/*.h cmd/*/*.h tests/unit/*.h)
 %.pic.o: %.c $(HEADERS) Makefile
 	$(CC) $(ALL_CFLAGS) -fPIC -c -o $@ $<
 
-tests/unit/%.o: ALL_CFLAGS += -Icmd/cb-daemon
+tests/unit/%.o: ALL_CFLAGS += -Icmd/cb-daemon -Icmd/cb-now
 cmd/cb-daemon/observe.o: ALL_CFLAGS += $(JSON_CFLAGS)
 
 # The packages that a target needs, installed where they are missing.  What is

@@ -274,6 +274,57 @@ age_segment()
 	refuses_option "extra: no operand expected" extra
 	refuses_option "extra: no operand expected" -s "$SEGMENT" extra
 	refuses_option "-h: no operand expected" -- -h
+	refuses_option "5: no operand expected: a time is --wait=TIME" --wait 5
+	refuses_option "'--interval' requires an argument" --interval
+	refuses_option "--timeout: expected --wait with it" --timeout 1
+	refuses_option "--wait: expected no question" --wait --after 1
+	refuses_option "--wait: expected no question" --within 1 --wait=1
+	refuses_option "--wait: expected no --count or --interval" --wait -c 1
+	refuses_option "--wait: expected no --count or --interval" --wait -I 1
+}
+
+@test "values that are none: one line that names option, value and what fits" {
+	local option value
+
+	for value in '' now 1e9 12:00 2026-11-21 2026-02-30T00:00:00Z \
+	    2026-11-21T14:00:00 1.0123456789 99999999999999999999 \
+	    '%s%n' "$(printf '%0100000d' 0)x"; do
+		for option in after before wait; do
+			refuses_option "--$option '$value': expected " \
+			    --$option="$value"
+		done
+	done
+	refuses_option "an offset from UTC at the end: Z, or +01:00" \
+	    --after 2026-11-21T14:00:00
+	refuses_option "nine decimals at most" --before 1.0123456789
+	for value in '' -1 1d 1.5ns 1e3 inf 99999999999999h; do
+		for option in within interval; do
+			refuses_option "--$option '$value': expected " \
+			    --$option="$value"
+		done
+		refuses_option "--timeout '$value': expected " --wait \
+		    --timeout="$value"
+	done
+	refuses_option "--interval '0s': expected more than no time" -I 0s
+	for value in '' 0 -1 1.5 x 99999999999; do
+		refuses_option "--count '$value': " -c "$value"
+	done
+	for value in '' unknown SYNCHRONIZED sync; do
+		refuses_option "--trust '$value': expected " --trust "$value"
+	done
+}
+
+@test "a format that is none: named, before anything is printed" {
+	local format
+
+	for format in %q %n %E %S % %N %I %Ns %Nv %Ih %Ia %N% %NN %Q %é; do
+		refuses_option "'$format' is no conversion" \
+		    -s "$SEGMENT" -f "%e $format"
+	done
+	for format in '\q' '\' '\0' '\x41' '\%'; do
+		refuses_option "'${format:0:2}' is no conversion" \
+		    -s "$SEGMENT" -f "%e $format"
+	done
 }
 
 @test "--help and --version go to standard output" {
@@ -291,7 +342,8 @@ age_segment()
 }
 
 @test "standard output full or closed: one line, exit 2" {
-	for arguments in --help --version "-s $SEGMENT"; do
+	for arguments in --help --version "-s $SEGMENT" "-s $SEGMENT -j" \
+	    "-s $SEGMENT -I 1" "-s $SEGMENT --wait"; do
 		for output in '>/dev/full' '>&-'; do
 			run -2 --separate-stderr bash -c \
 			    "'$CB_NOW' $arguments $output"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * cb-now(1): open, read, print, end.
+ * cb-now(1): options; then readings, each a line, or a wait.
  */
 #include <err.h>
 #include <getopt.h>
@@ -9,19 +9,32 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "clockbound.h"
-#include "shm.h"
+#include "cb-now.h"
+#include "stamp.h"
+#include "ts.h"
 
-/* The exit codes are an interface: cb-now(1). */
 enum {
-	EXIT_TRUSTED = 0,
-	EXIT_UNUSABLE = 2,	/* usage, or the segment cannot be read */
-	EXIT_NOT_TRUSTED = 3
+	OPT_AFTER = CHAR_MAX + 1,
+	OPT_BEFORE,
+	OPT_WITHIN,
+	OPT_WAIT,
+	OPT_TIMEOUT,
+	OPT_TRUST,
+	OPT_VMCLOCK
 };
 
-enum { OPT_VMCLOCK = CHAR_MAX + 1 };
-
 static const struct option long_options[] = {
+	{ "iso", no_argument, NULL, 'i' },
+	{ "json", no_argument, NULL, 'j' },
+	{ "format", required_argument, NULL, 'f' },
+	{ "count", required_argument, NULL, 'c' },
+	{ "interval", required_argument, NULL, 'I' },
+	{ "after", required_argument, NULL, OPT_AFTER },
+	{ "before", required_argument, NULL, OPT_BEFORE },
+	{ "within", required_argument, NULL, OPT_WITHIN },
+	{ "wait", optional_argument, NULL, OPT_WAIT },
+	{ "timeout", required_argument, NULL, OPT_TIMEOUT },
+	{ "trust", required_argument, NULL, OPT_TRUST },
 	{ "shm", required_argument, NULL, 's' },
 	{ "vmclock", required_argument, NULL, OPT_VMCLOCK },
 	{ "help", no_argument, NULL, 'h' },
@@ -30,119 +43,266 @@ static const struct option long_options[] = {
 };
 
 static const char usage_text[] =
-"usage: cb-now [-s PATH] [--vmclock PATH]\n"
+"usage: cb-now [-ij] [-f FORMAT] [-c COUNT] [-I INTERVAL]\n"
+"              [--after TIME] [--before TIME] [--within DURATION]\n"
+"              [--trust STATUS] [-s PATH] [--vmclock PATH]\n"
+"       cb-now --wait[=TIME] [--timeout DURATION] [-ij] [-f FORMAT]\n"
+"              [--trust STATUS] [-s PATH] [--vmclock PATH]\n"
 "\n"
-"  -s, --shm PATH      a segment, or the directory that holds it\n"
-"                      (" CB_SHM_DEFAULT_DIR ")\n"
-"      --vmclock PATH  the VMClock (" VMCLOCK_SHM_DEFAULT_PATH ")\n"
+"  -i, --iso              times by RFC 3339\n"
+"  -j, --json             a JSON object\n"
+"  -f, --format FORMAT    %e earliest, %l latest, %m middle, %h half-width,\n"
+"                         %a age, %s status, %v trusted; in between N:\n"
+"                         nanoseconds (%Ne), I: by RFC 3339 (%Ie)\n"
+"  -c, --count COUNT      so many lines\n"
+"  -I, --interval INTERVAL\n"
+"                         from line to line (1s)\n"
+"      --after TIME       has it passed for certain?\n"
+"      --before TIME      is it to come for certain?\n"
+"      --within DURATION  is the half-width at most this?\n"
+"      --wait[=TIME]      until it has passed for certain; print latest, and\n"
+"                         wait for that\n"
+"      --timeout DURATION wait no longer\n"
+"      --trust STATUS     free-running (the default) or synchronized\n"
+"  -s, --shm PATH         a segment, or the directory that holds it\n"
+"                         (" CB_SHM_DEFAULT_DIR ")\n"
+"      --vmclock PATH     the VMClock (" VMCLOCK_SHM_DEFAULT_PATH ")\n"
 "  -h, --help\n"
-"  -V, --version\n";
+"  -V, --version\n"
+"\n"
+"TIME is seconds since 1970, or RFC 3339: 2026-11-21T14:00:00Z.\n"
+"DURATION and INTERVAL have a unit, ns, us, ms, s, m or h, or are seconds.\n"
+"Exit status: 0 yes or trusted, 1 no, 2 unusable, 3 not trusted.\n";
 
-static void
-finish_output(void)
+struct options {
+	const char *shm;
+	const char *vmclock;
+	const char *format;	/* NULL: none was asked for */
+	bool trusts_free_running;
+	bool waits;
+	struct cb_wait wait;
+	struct cb_stream stream;
+};
+
+void
+cb_finish_output(void)
 {
 	if (fflush(stdout) == EOF || ferror(stdout))
-		err(EXIT_UNUSABLE, "standard output");
+		err(CB_EXIT_UNUSABLE, "standard output");
 }
 
-static void
+static _Noreturn void
 print_and_exit(const char *text)
 {
 	fputs(text, stdout);
-	finish_output();
-	exit(EXIT_TRUSTED);
+	cb_finish_output();
+	exit(CB_EXIT_YES);
 }
 
 static const char *
 parse_path(const char *name, const char *text)
 {
 	if (*text == '\0')
-		errx(EXIT_UNUSABLE, "%s '': expected a path", name);
+		errx(CB_EXIT_UNUSABLE, "%s '': expected a path", name);
 	return text;
 }
 
-static void
-fail_clock(const char *path, const clockbound_err *e)
+static const char *
+parse_format(const char *text)
 {
-	switch (e->kind) {
-	case CLOCKBOUND_ERR_SYSCALL:
-		errx(EXIT_UNUSABLE, "%s: cannot %s a segment: %s", path,
-		    e->detail, strerror(e->sys_errno));
-	case CLOCKBOUND_ERR_SEGMENT_NOT_INITIALIZED:
-		errx(EXIT_UNUSABLE, "%s: not a segment that a daemon has "
-		    "written to", path);
-	case CLOCKBOUND_ERR_SEGMENT_MALFORMED:
-		errx(EXIT_UNUSABLE, "%s: malformed segment", path);
-	case CLOCKBOUND_ERR_CAUSALITY_BREACH:
-		errx(EXIT_UNUSABLE, "%s: segment from the future of "
-		    "CLOCK_MONOTONIC: was it written before the last boot?",
-		    path);
-	case CLOCKBOUND_ERR_SEGMENT_VERSION_NOT_SUPPORTED:
-		errx(EXIT_UNUSABLE, "%s: segment of an unsupported version",
-		    path);
-	case CLOCKBOUND_ERR_NONE:
-		break;
-	}
-	errx(EXIT_UNUSABLE, "%s: unknown error %d", path, (int)e->kind);
+	const char *wrong;
+	int len;
+
+	wrong = cb_format_check(text, &len);
+	if (wrong != NULL)
+		errx(CB_EXIT_UNUSABLE, "--format '%s': '%.*s' is no "
+		    "conversion: expected %%e %%l %%m %%h %%a %%s %%v %%%%, "
+		    "%%Ne %%Nl %%Nm %%Nh %%Na, %%Ie %%Il %%Im, or \\n \\t "
+		    "\\\\", text, len, wrong);
+	return text;
 }
 
-/* Seconds with nine decimals, also before 1970. */
-static void
-print_time(const struct timespec *ts)
+static int64_t
+parse_count(const char *text)
 {
-	long long s = ts->tv_sec;
-	long ns = ts->tv_nsec;
+	const char *reason;
+	long long n = strtonum(text, 1, INT_MAX, &reason);
 
-	if (s < 0 && ns > 0) {
-		s++;
-		ns = 1000000000 - ns;
+	if (reason != NULL)
+		errx(CB_EXIT_UNUSABLE, "--count '%s': %s: expected a whole "
+		    "number from 1 to %d", text, reason, INT_MAX);
+	return n;
+}
+
+static struct timespec
+parse_time(const char *name, const char *text)
+{
+	struct timespec ts;
+	const char *expected = cb_stamp_parse_time(text, &ts);
+
+	if (expected != NULL)
+		errx(CB_EXIT_UNUSABLE, "%s '%s': expected %s", name, text,
+		    expected);
+	return ts;
+}
+
+static int64_t
+parse_duration(const char *name, const char *text)
+{
+	int64_t ns;
+	const char *expected = cb_stamp_parse_duration(text, &ns);
+
+	if (expected != NULL)
+		errx(CB_EXIT_UNUSABLE, "%s '%s': expected %s", name, text,
+		    expected);
+	return ns;
+}
+
+static int64_t
+parse_interval(const char *text)
+{
+	int64_t ns = parse_duration("--interval", text);
+
+	if (ns == 0)
+		errx(CB_EXIT_UNUSABLE, "--interval '%s': expected more than "
+		    "no time", text);
+	return ns;
+}
+
+static bool
+parse_trust(const char *text)
+{
+	if (strcmp(text, "free-running") != 0 &&
+	    strcmp(text, "synchronized") != 0)
+		errx(CB_EXIT_UNUSABLE, "--trust '%s': expected synchronized "
+		    "or free-running", text);
+	return *text == 'f';
+}
+
+static void
+parse_option(struct options *o, int c, const char *arg)
+{
+	struct cb_question *q = &o->stream.question;
+
+	switch (c) {
+	case 'i':
+		o->format = CB_FORMAT_DATES;
+		break;
+	case 'j':
+		o->format = CB_FORMAT_JSON;
+		break;
+	case 'f':
+		o->format = parse_format(arg);
+		break;
+	case 'c':
+		o->stream.count = parse_count(arg);
+		break;
+	case 'I':
+		o->stream.interval_ns = parse_interval(arg);
+		break;
+	case OPT_AFTER:
+		q->has_after = true;
+		q->after = parse_time("--after", arg);
+		break;
+	case OPT_BEFORE:
+		q->has_before = true;
+		q->before = parse_time("--before", arg);
+		break;
+	case OPT_WITHIN:
+		q->has_within = true;
+		q->within = cb_stamp_of_ns(parse_duration("--within", arg));
+		break;
+	case OPT_WAIT:
+		o->waits = true;
+		o->wait.has_time = arg != NULL;
+		if (arg != NULL)
+			o->wait.time = parse_time("--wait", arg);
+		break;
+	case OPT_TIMEOUT:
+		o->wait.timeout_ns = parse_duration("--timeout", arg);
+		break;
+	case OPT_TRUST:
+		o->trusts_free_running = parse_trust(arg);
+		break;
+	case 's':
+		o->shm = parse_path("--shm", arg);
+		break;
+	case OPT_VMCLOCK:
+		o->vmclock = parse_path("--vmclock", arg);
+		break;
+	case 'h':
+		print_and_exit(usage_text);
+	case 'V':
+		print_and_exit("cb-now " CB_VERSION "\n");
+	default:
+		/* getopt_long(3) has said why. */
+		exit(CB_EXIT_UNUSABLE);
 	}
-	printf("%s%lld.%09ld ", ts->tv_sec < 0 ? "-" : "", s < 0 ? -s : s, ns);
+}
+
+static bool
+has_question(const struct cb_question *q)
+{
+	return q->has_after || q->has_before || q->has_within;
+}
+
+static void
+check_options(const struct options *o)
+{
+	const char *wrong = NULL;
+
+	if (!o->waits && o->wait.timeout_ns != -1)
+		wrong = "--timeout: expected --wait with it";
+	if (o->waits && has_question(&o->stream.question))
+		wrong = "--wait: expected no question (--after, --before, "
+		    "--within) with it";
+	if (o->waits && (o->stream.count != -1 || o->stream.interval_ns != -1))
+		wrong = "--wait: expected no --count or --interval with it";
+	if (wrong != NULL)
+		errx(CB_EXIT_UNUSABLE, "%s", wrong);
+}
+
+/* What was not given follows from what was. */
+static void
+complete_options(struct options *o)
+{
+	struct cb_stream *t = &o->stream;
+
+	if (o->format == NULL && !o->waits && !has_question(&t->question))
+		o->format = CB_FORMAT_LINE;
+	if (t->count == -1)
+		t->count = t->interval_ns == -1 ? 1 : INT64_MAX;
+	if (t->interval_ns == -1)
+		t->interval_ns = CB_NS_PER_S;
 }
 
 int
 main(int argc, char *argv[])
 {
-	static const char *const names[] = {
-		"UNKNOWN", "SYNCHRONIZED", "FREE_RUNNING", "DISRUPTED"
+	struct options o = {
+		.shm = CB_SHM_DEFAULT_DIR,
+		.vmclock = VMCLOCK_SHM_DEFAULT_PATH,
+		.trusts_free_running = true,
+		.wait = { .timeout_ns = -1 },
+		.stream = { .count = -1, .interval_ns = -1 }
 	};
-	const char *shm = NULL, *vmclock = VMCLOCK_SHM_DEFAULT_PATH;
-	const clockbound_err *failed;
-	clockbound_now_result now;
-	clockbound_err error;
-	clockbound_ctx *ctx;
+	struct cb_segment segment;
 	int c;
 
-	while ((c = getopt_long(argc, argv, "+s:hV", long_options,
+	while ((c = getopt_long(argc, argv, "+ijf:c:I:s:hV", long_options,
 	    NULL)) != -1)
-		switch (c) {
-		case 's':
-			shm = parse_path("--shm", optarg);
-			break;
-		case OPT_VMCLOCK:
-			vmclock = parse_path("--vmclock", optarg);
-			break;
-		case 'h':
-			print_and_exit(usage_text);
-			break;
-		case 'V':
-			print_and_exit("cb-now " CB_VERSION "\n");
-			break;
-		default:
-			return EXIT_UNUSABLE;
-		}
+		parse_option(&o, c, optarg);
 	if (optind < argc)
-		errx(EXIT_UNUSABLE, "%s: no operand expected", argv[optind]);
-
-	ctx = clockbound_vmclock_open(shm, vmclock, &error);
-	failed = ctx == NULL ? &error : clockbound_now(ctx, &now);
-	if (failed != NULL)
-		fail_clock(shm == NULL ? CB_SHM_DEFAULT_DIR : shm, failed);
-	print_time(&now.earliest);
-	print_time(&now.latest);
-	puts(names[now.clock_status]);
-	finish_output();
-	return now.clock_status == CLOCKBOUND_STA_SYNCHRONIZED ||
-	    now.clock_status == CLOCKBOUND_STA_FREE_RUNNING ?
-	    EXIT_TRUSTED : EXIT_NOT_TRUSTED;
+		errx(CB_EXIT_UNUSABLE, "%s: no operand expected%s",
+		    argv[optind], o.waits ? ": a time is --wait=TIME" : "");
+	check_options(&o);
+	complete_options(&o);
+	segment = (struct cb_segment){
+		.path = o.shm,
+		.trusts_free_running = o.trusts_free_running,
+		.has_age = o.format != NULL && cb_format_has_age(o.format)
+	};
+	cb_reading_open(&segment, o.vmclock);
+	return o.waits ? cb_wait_run(&o.wait, &segment, o.format) :
+	    cb_stream_run(&o.stream, &segment, o.format);
 }

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * A segment's path goes in, readings come out.
+ */
+#include <sys/stat.h>
+#include <sys/time.h>
+
+#include <err.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cb-now.h"
+#include "stamp.h"
+#include "ts.h"
+
+static _Noreturn void
+fail(const char *path, const clockbound_err *e)
+{
+	switch (e->kind) {
+	case CLOCKBOUND_ERR_SYSCALL:
+		errx(CB_EXIT_UNUSABLE, "%s: cannot %s a segment: %s", path,
+		    e->detail, strerror(e->sys_errno));
+	case CLOCKBOUND_ERR_SEGMENT_NOT_INITIALIZED:
+		errx(CB_EXIT_UNUSABLE, "%s: not a segment that a daemon has "
+		    "written to", path);
+	case CLOCKBOUND_ERR_SEGMENT_MALFORMED:
+		errx(CB_EXIT_UNUSABLE, "%s: malformed segment", path);
+	case CLOCKBOUND_ERR_CAUSALITY_BREACH:
+		errx(CB_EXIT_UNUSABLE, "%s: segment from the future of "
+		    "CLOCK_MONOTONIC: was it written before the last boot?",
+		    path);
+	case CLOCKBOUND_ERR_SEGMENT_VERSION_NOT_SUPPORTED:
+		errx(CB_EXIT_UNUSABLE, "%s: segment of an unsupported version",
+		    path);
+	case CLOCKBOUND_ERR_NONE:
+		break;
+	}
+	errx(CB_EXIT_UNUSABLE, "%s: unknown error %d", path, (int)e->kind);
+}
+
+/* The file that the library has opened for the path. */
+static const char *
+file_of(const char *path)
+{
+	struct stat st;
+	char *file;
+
+	if (stat(path, &st) == -1 || !S_ISDIR(st.st_mode))
+		return path;
+	if (asprintf(&file, "%s/" CB_SHM_V2_NAME, path) == -1)
+		err(CB_EXIT_UNUSABLE, "malloc");
+	return file;
+}
+
+void
+cb_reading_open(struct cb_segment *s, const char *vmclock)
+{
+	clockbound_err error;
+
+	s->ctx = clockbound_vmclock_open(s->path, vmclock, &error);
+	if (s->ctx == NULL)
+		fail(s->path, &error);
+	if (!s->has_age)
+		return;
+	s->file = file_of(s->path);
+	if (!cb_shm_read_open(&s->reader, s->file, &error))
+		fail(s->path, &error);
+}
+
+/* The library does not tell when its segment was written: another look. */
+static struct timespec
+age_of(struct cb_segment *s)
+{
+	struct cb_shm_reader new;
+	clockbound_err unused;
+
+	if (cb_shm_read_is_replaced(&s->reader, s->file) &&
+	    cb_shm_read_open(&new, s->file, &unused)) {
+		cb_shm_read_close(&s->reader);
+		s->reader = new;
+	}
+	cb_shm_read_anew(&s->reader);
+	return cb_stamp_of_ns(cb_ts_max(0,
+	    cb_ts_clock(CLOCK_MONOTONIC_COARSE) - s->reader.bound.as_of_mono));
+}
+
+static void
+set_half(struct cb_reading *r)
+{
+	struct timespec width;
+	bool odd;
+
+	timespecsub(&r->latest, &r->earliest, &width);
+	odd = width.tv_sec % 2 != 0;
+	r->half.tv_sec = width.tv_sec / 2;
+	r->half.tv_nsec = (width.tv_nsec + odd * CB_NS_PER_S + 1) / 2;
+	timespecadd(&r->earliest, &r->half, &r->middle);
+}
+
+const clockbound_err *
+cb_reading_try(struct cb_segment *s, struct cb_reading *r)
+{
+	const clockbound_err *failed;
+	clockbound_now_result now;
+
+	*r = (struct cb_reading){ .trusted = false };
+	failed = clockbound_now(s->ctx, &now);
+	if (failed != NULL)
+		return failed;
+	r->earliest = now.earliest;
+	r->latest = now.latest;
+	set_half(r);
+	r->status = now.clock_status;
+	r->trusted = r->status == CLOCKBOUND_STA_SYNCHRONIZED ||
+	    (r->status == CLOCKBOUND_STA_FREE_RUNNING &&
+	    s->trusts_free_running);
+	if (s->has_age)
+		r->age = age_of(s);
+	return NULL;
+}
+
+void
+cb_reading_read(struct cb_segment *s, struct cb_reading *r)
+{
+	const clockbound_err *failed = cb_reading_try(s, r);
+
+	if (failed != NULL)
+		fail(s->path, failed);
+}

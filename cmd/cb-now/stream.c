@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Readings, one or many, a line each; the exit status of the last one comes
+ * out.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include "cb-now.h"
+#include "stamp.h"
+#include "ts.h"
+
+/* Of the last reading: what a signal ends us with. */
+static volatile sig_atomic_t last_status;
+
+static void
+on_end(int signo)
+{
+	(void)signo;
+	_exit(last_status);
+}
+
+/* Whoever has read enough, or seen enough, is not to be told of an error. */
+static void
+catch_signals(void)
+{
+	signal(SIGPIPE, on_end);
+	/* A shell's background job is not to hear of the terminal's. */
+	if (signal(SIGINT, on_end) == SIG_IGN)
+		signal(SIGINT, SIG_IGN);
+}
+
+/* By the rhythm of the first one; moments that have gone by are left out. */
+static void
+sleep_until_next(int64_t *next_mono, int64_t interval_ns)
+{
+	int64_t late_ns = cb_ts_clock(CLOCK_MONOTONIC) - *next_mono;
+	struct timespec ts;
+
+	*next_mono += (cb_ts_max(late_ns, 0) / interval_ns + 1) * interval_ns;
+	ts = cb_stamp_of_ns(*next_mono);
+	while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &ts, NULL) ==
+	    EINTR)
+		;
+}
+
+int
+cb_stream_run(const struct cb_stream *t, struct cb_segment *s,
+    const char *format)
+{
+	int64_t next_mono = cb_ts_clock(CLOCK_MONOTONIC);
+	struct cb_reading r;
+	int status;
+
+	for (int64_t left = t->count;; left--) {
+		cb_reading_read(s, &r);
+		status = cb_question_answer(&t->question, &r);
+		last_status = status;
+		if (left == t->count && left > 1)
+			catch_signals();
+		if (format != NULL)
+			cb_format_print(format, &r);
+		if (left == 1)
+			return status;
+		sleep_until_next(&next_mono, t->interval_ns);
+	}
+}
