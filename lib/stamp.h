@@ -17,8 +17,11 @@
 
 struct timespec cb_stamp_of_ns(int64_t ns);
 
-/* tv_nsec is from 0 to 999999999, as a clock's is; also before 1970. */
-/* Seconds with nine decimals. */
+/*
+ * tv_nsec is from 0 to 999999999 in all of these, also before 1970.
+ *
+ * Seconds with nine decimals.
+ */
 void cb_stamp_format_s(const struct timespec *, char text[CB_STAMP_TEXT]);
 /* The same, as a whole number of nanoseconds. */
 void cb_stamp_format_ns(const struct timespec *, char text[CB_STAMP_TEXT]);

@@ -30,7 +30,7 @@ struct cb_reading {
 	struct timespec earliest;
 	struct timespec latest;
 	struct timespec middle;
-	struct timespec half;	/* of the width, rounded up */
+	struct timespec half;	/* of the width */
 	struct timespec age;	/* of the segment's last update */
 	clockbound_clock_status status;
 	bool trusted;

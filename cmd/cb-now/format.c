@@ -38,8 +38,8 @@ cb_format_check(const char *format, int *len)
 		n = length_of(format);
 		if (n > 0)
 			continue;
-		*len = (int)strnlen(format, is_one_of(format[1], "NI") ? 3 :
-		    2);
+		*len = (int)strnlen(format, *format == '%' &&
+		    is_one_of(format[1], "NI") ? 3 : 2);
 		/* All bytes of a character of UTF-8. */
 		while (((unsigned char)format[*len] & 0xc0) == 0x80)
 			++*len;

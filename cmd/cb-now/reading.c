@@ -84,6 +84,7 @@ age_of(struct cb_segment *s)
 	    cb_ts_clock(CLOCK_MONOTONIC_COARSE) - s->reader.bound.as_of_mono));
 }
 
+/* Exact: the library's interval is the clock less and plus a half. */
 static void
 set_half(struct cb_reading *r)
 {
@@ -93,7 +94,7 @@ set_half(struct cb_reading *r)
 	timespecsub(&r->latest, &r->earliest, &width);
 	odd = width.tv_sec % 2 != 0;
 	r->half.tv_sec = width.tv_sec / 2;
-	r->half.tv_nsec = (width.tv_nsec + odd * CB_NS_PER_S + 1) / 2;
+	r->half.tv_nsec = (width.tv_nsec + odd * CB_NS_PER_S) / 2;
 	timespecadd(&r->earliest, &r->half, &r->middle);
 }
 

@@ -11,7 +11,7 @@
 #include "stamp.h"
 #include "ts.h"
 
-/* Of the last reading: what a signal ends us with. */
+/* The last reading's, which a signal ends us with. */
 static volatile sig_atomic_t last_status;
 
 static void
@@ -51,18 +51,16 @@ cb_stream_run(const struct cb_stream *t, struct cb_segment *s,
 {
 	int64_t next_mono = cb_ts_clock(CLOCK_MONOTONIC);
 	struct cb_reading r;
-	int status;
 
 	for (int64_t left = t->count;; left--) {
 		cb_reading_read(s, &r);
-		status = cb_question_answer(&t->question, &r);
-		last_status = status;
+		last_status = cb_question_answer(&t->question, &r);
 		if (left == t->count && left > 1)
 			catch_signals();
 		if (format != NULL)
 			cb_format_print(format, &r);
 		if (left == 1)
-			return status;
+			return last_status;
 		sleep_until_next(&next_mono, t->interval_ns);
 	}
 }
