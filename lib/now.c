@@ -308,3 +308,9 @@ clockbound_now(clockbound_ctx *ctx, clockbound_now_result *res)
 	set_result(&ctx->width, &real, res);
 	return NULL;
 }
+
+const struct cb_shm_bound *
+cb_now_snapshot(const clockbound_ctx *ctx)
+{
+	return &ctx->reader.bound;
+}

@@ -167,5 +167,7 @@ bool cb_shm_write_is_there(const struct cb_shm_writer *, const char *dir);
 clockbound_err_kind cb_now_at(const struct cb_shm_bound *,
     const struct timespec *real, const struct timespec *mono,
     clockbound_now_result *);
+/* What clockbound_now() answered from when it last did. */
+const struct cb_shm_bound *cb_now_snapshot(const clockbound_ctx *);
 
 #endif

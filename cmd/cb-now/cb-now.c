@@ -299,8 +299,7 @@ main(int argc, char *argv[])
 	complete_options(&o);
 	segment = (struct cb_segment){
 		.path = o.shm,
-		.trusts_free_running = o.trusts_free_running,
-		.has_age = o.format != NULL && cb_format_has_age(o.format)
+		.trusts_free_running = o.trusts_free_running
 	};
 	cb_reading_open(&segment, o.vmclock);
 	return o.waits ? cb_wait_run(&o.wait, &segment, o.format) :

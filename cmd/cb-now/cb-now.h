@@ -39,9 +39,6 @@ struct cb_reading {
 struct cb_segment {
 	const char *path;	/* what clockbound_open(3) takes */
 	bool trusts_free_running;
-	bool has_age;		/* then this is read as well: */
-	const char *file;
-	struct cb_shm_reader reader;
 	clockbound_ctx *ctx;
 };
 
@@ -66,8 +63,6 @@ const clockbound_err *cb_reading_try(struct cb_segment *, struct cb_reading *);
 
 /* The first thing that means nothing, and its length; NULL: all is well. */
 const char *cb_format_check(const char *format, int *len);
-/* Is the age asked for? */
-bool cb_format_has_age(const char *format);
 /* The line has arrived, or that is the end. */
 void cb_format_print(const char *format, const struct cb_reading *);
 

@@ -48,19 +48,6 @@ cb_format_check(const char *format, int *len)
 	return NULL;
 }
 
-bool
-cb_format_has_age(const char *format)
-{
-	size_t n;
-
-	for (; *format != '\0'; format += n) {
-		n = length_of(format);
-		if (*format == '%' && format[n - 1] == 'a')
-			return true;
-	}
-	return false;
-}
-
 static const struct timespec *
 time_of(char letter, const struct cb_reading *r)
 {

@@ -2,11 +2,9 @@
 /*
  * A segment's path goes in, readings come out.
  */
-#include <sys/stat.h>
 #include <sys/time.h>
 
 #include <err.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "cb-now.h"
@@ -38,20 +36,6 @@ fail(const char *path, const clockbound_err *e)
 	errx(CB_EXIT_UNUSABLE, "%s: unknown error %d", path, (int)e->kind);
 }
 
-/* The file that the library has opened for the path. */
-static const char *
-file_of(const char *path)
-{
-	struct stat st;
-	char *file;
-
-	if (stat(path, &st) == -1 || !S_ISDIR(st.st_mode))
-		return path;
-	if (asprintf(&file, "%s/" CB_SHM_V2_NAME, path) == -1)
-		err(CB_EXIT_UNUSABLE, "malloc");
-	return file;
-}
-
 void
 cb_reading_open(struct cb_segment *s, const char *vmclock)
 {
@@ -60,28 +44,14 @@ cb_reading_open(struct cb_segment *s, const char *vmclock)
 	s->ctx = clockbound_vmclock_open(s->path, vmclock, &error);
 	if (s->ctx == NULL)
 		fail(s->path, &error);
-	if (!s->has_age)
-		return;
-	s->file = file_of(s->path);
-	if (!cb_shm_read_open(&s->reader, s->file, &error))
-		fail(s->path, &error);
 }
 
-/* The library does not tell when its segment was written: another look. */
 static struct timespec
-age_of(struct cb_segment *s)
+age_of(const struct cb_segment *s)
 {
-	struct cb_shm_reader new;
-	clockbound_err unused;
-
-	if (cb_shm_read_is_replaced(&s->reader, s->file) &&
-	    cb_shm_read_open(&new, s->file, &unused)) {
-		cb_shm_read_close(&s->reader);
-		s->reader = new;
-	}
-	cb_shm_read_anew(&s->reader);
 	return cb_stamp_of_ns(cb_ts_max(0,
-	    cb_ts_clock(CLOCK_MONOTONIC_COARSE) - s->reader.bound.as_of_mono));
+	    cb_ts_clock(CLOCK_MONOTONIC_COARSE) -
+	    cb_now_snapshot(s->ctx)->as_of_mono));
 }
 
 /* Exact: the library's interval is the clock less and plus a half. */
@@ -115,8 +85,7 @@ cb_reading_try(struct cb_segment *s, struct cb_reading *r)
 	r->trusted = r->status == CLOCKBOUND_STA_SYNCHRONIZED ||
 	    (r->status == CLOCKBOUND_STA_FREE_RUNNING &&
 	    s->trusts_free_running);
-	if (s->has_age)
-		r->age = age_of(s);
+	r->age = age_of(s);
 	return NULL;
 }
 
