@@ -109,6 +109,16 @@ date_of(int64_t s)
 	return d;
 }
 
+int64_t
+cb_stamp_month_end_s(int64_t s)
+{
+	struct date d = date_of(s);
+
+	d = d.month == 12 ? (struct date){ d.year + 1, 1, 1, 0, 0, 0 } :
+	    (struct date){ d.year, d.month + 1, 1, 0, 0, 0 };
+	return seconds_of(&d);
+}
+
 /*
  * Numbers -> text
  */

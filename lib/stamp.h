@@ -16,6 +16,8 @@
 #define CB_STAMP_MAX_DURATION_S	1000000000
 
 struct timespec cb_stamp_of_ns(int64_t ns);
+/* When the month of UTC ends that this second is in; from year 0 to 9999. */
+int64_t cb_stamp_month_end_s(int64_t s);
 
 /*
  * tv_nsec is from 0 to 999999999 in all of these, also before 1970.

@@ -812,11 +812,10 @@ disrupt_many()
 	for count in 0 -1 1x "" 2147483648; do
 		refuses "--count $count: " watch -n "$count" "$DEVICE"
 	done
-	for time in -1 1x "" . .5 1. 1.0000000001 1000000000.1 1e3 \
-	    99999999999999999999 " 1" 1,5; do
-		refuses "--timeout $time: expected seconds" watch -t "$time" \
+	for time in -1 1x "" 1.0000000001 1000000000.1; do
+		refuses "--timeout '$time': expected " watch -t "$time" \
 		    "$DEVICE"
-		refuses "--for $time: expected seconds" disrupt "$DEVICE" \
+		refuses "--for '$time': expected " disrupt "$DEVICE" \
 		    --for "$time"
 	done
 }

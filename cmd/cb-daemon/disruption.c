@@ -8,10 +8,10 @@
  * new ones.  Nothing in here waits but for one reply at a time.
  */
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "cb-daemon.h"
+#include "stamp.h"
 #include "ts.h"
 
 /* Attempts at RESET_SOURCES and at BURST, and how long from one to the next. */
@@ -214,20 +214,6 @@ look_at_clocks(struct cb_daemon *d)
 	hasten(d);
 }
 
-/* When the month ends that this moment is in; both are UTC. */
-static int64_t
-end_of_month(int64_t ns)
-{
-	time_t t = (time_t)cb_ts_floor_s(ns);
-	struct tm tm;
-
-	gmtime_r(&t, &tm);
-	tm.tm_mon++;
-	tm.tm_mday = 1;
-	tm.tm_hour = tm.tm_min = tm.tm_sec = 0;
-	return timegm(&tm) * CB_NS_PER_S;
-}
-
 /*
  * chronyd announces a leap second on the day, and need not be there when it
  * comes: its last word counts.  While it is unsynchronised it has none.
@@ -242,7 +228,8 @@ hear_leap(struct cb_watch *w, const struct cb_sample *s, int64_t earliest)
 		return;
 	w->expects_leap = leap == CB_CHRONY_LEAP_INSERT ||
 	    leap == CB_CHRONY_LEAP_DELETE;
-	w->leap_at = end_of_month(earliest - LEAP_AFTER_NS);
+	w->leap_at = CB_NS_PER_S * cb_stamp_month_end_s(cb_ts_floor_s(
+	    earliest - LEAP_AFTER_NS));
 }
 
 /*

@@ -10,10 +10,10 @@
 #include <string.h>
 
 #include "cb-vmclock.h"
+#include "stamp.h"
 #include "clockbound.h"
 #include "ts.h"
 
-#define MAX_SECONDS	1000000000
 
 enum { OPT_FOR = CHAR_MAX + 1 };
 
@@ -31,16 +31,17 @@ static const char usage_text[] =
 "usage: cb-vmclock [show] [-j] [PATH]\n"
 "       cb-vmclock create PATH [FIELD=VALUE ...]\n"
 "       cb-vmclock set PATH FIELD=VALUE ...\n"
-"       cb-vmclock disrupt PATH [--for SECONDS]\n"
-"       cb-vmclock watch [-n COUNT] [-t SECONDS] [PATH]\n"
+"       cb-vmclock disrupt PATH [--for DURATION]\n"
+"       cb-vmclock watch [-n COUNT] [-t DURATION] [PATH]\n"
 "\n"
 "PATH of show and watch is " VMCLOCK_SHM_DEFAULT_PATH
 " unless it is given.\n"
 "\n"
 "  -j, --json             show as a JSON object\n"
 "  -n, --count COUNT      watch until there were so many changes\n"
-"  -t, --timeout SECONDS  watch for so long\n"
-"      --for SECONDS      be unreliable for so long\n"
+"  -t, --timeout DURATION\n"
+"                         watch for so long\n"
+"      --for DURATION     be unreliable for so long\n"
 "  -h, --help\n"
 "  -V, --version\n"
 "\n"
@@ -94,28 +95,16 @@ print_version(void)
 	exit(CB_EXIT_OK);
 }
 
-/* Seconds with up to nine decimals. */
 static int64_t
-parse_seconds(const char *option, const char *text)
+parse_duration(const char *option, const char *text)
 {
-	const char *digits = "0123456789";
-	size_t whole = strspn(text, digits), decimals = 0;
-	int64_t s = 0, ns = 0;
+	int64_t ns;
+	const char *expected = cb_stamp_parse_duration(text, &ns);
 
-	if (text[whole] == '.')
-		decimals = strspn(text + whole + 1, digits);
-	if (whole == 0 || decimals > 9 || text[whole + (decimals > 0) +
-	    decimals] != '\0')
-		goto fail;
-	for (size_t i = 0; i < whole && s <= MAX_SECONDS; i++)
-		s = 10 * s + (text[i] - '0');
-	for (size_t i = 0; i < 9; i++)
-		ns = 10 * ns + (i < decimals ? text[whole + 1 + i] - '0' : 0);
-	if (s < MAX_SECONDS || (s == MAX_SECONDS && ns == 0))
-		return s * CB_NS_PER_S + ns;
-fail:
-	errx(CB_EXIT_UNUSABLE, "%s %s: expected seconds from 0 to %d, with "
-	    "nine decimals at most", option, text, MAX_SECONDS);
+	if (expected != NULL)
+		errx(CB_EXIT_UNUSABLE, "%s '%s': expected %s", option, text,
+		    expected);
+	return ns;
 }
 
 static int64_t
@@ -145,10 +134,10 @@ parse_options(struct cb_options *o, int argc, char *argv[])
 			o->count = parse_count(optarg);
 			break;
 		case 't':
-			o->timeout_ns = parse_seconds("--timeout", optarg);
+			o->timeout_ns = parse_duration("--timeout", optarg);
 			break;
 		case OPT_FOR:
-			o->for_ns = parse_seconds("--for", optarg);
+			o->for_ns = parse_duration("--for", optarg);
 			break;
 		case 'h':
 			print_help();

@@ -10,6 +10,7 @@
 
 #include "cb-vmclock.h"
 #include "counter.h"
+#include "stamp.h"
 #include "ts.h"
 
 #define NONE	"-"
@@ -59,12 +60,13 @@ set_time(struct view *v)
 static void
 format_date(int64_t s, char text[CB_FIELD_TEXT])
 {
-	time_t t = (time_t)s;
-	struct tm tm;
+	struct timespec ts = { .tv_sec = (time_t)s };
 
-	*text = '\0';
-	if (t == s && gmtime_r(&t, &tm) != NULL && tm.tm_year < 9999 - 1900)
-		strftime(text, CB_FIELD_TEXT, "%Y-%m-%dT%H:%M:%S", &tm);
+	cb_stamp_format_date(&ts, 0, text);
+	if (*text == '@')
+		*text = '\0';
+	/* It need not be UTC. */
+	text[strcspn(text, "Z")] = '\0';
 }
 
 static const char *

@@ -143,6 +143,31 @@ calendar_is_the_c_librarys(void)
 }
 
 static void
+months_end_where_the_next_one_begins(void)
+{
+	static const struct {
+		const char *within, *end;
+	} rows[] = {
+		{ "1970-01-01T00:00:00Z", "1970-02-01T00:00:00Z" },
+		{ "2016-12-31T23:59:59Z", "2017-01-01T00:00:00Z" },
+		{ "2017-01-01T00:00:00Z", "2017-02-01T00:00:00Z" },
+		{ "2028-02-29T12:00:00Z", "2028-03-01T00:00:00Z" },
+		{ "2027-02-28T23:59:59Z", "2027-03-01T00:00:00Z" },
+		{ "1969-06-30T23:59:59Z", "1969-07-01T00:00:00Z" }
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct timespec within, end;
+
+		test_row = rows[i].within;
+		CHECK(cb_stamp_parse_time(rows[i].within, &within) == NULL);
+		CHECK(cb_stamp_parse_time(rows[i].end, &end) == NULL);
+		CHECK_EQ(cb_stamp_month_end_s(within.tv_sec), end.tv_sec);
+	}
+	test_row = "";
+}
+
+static void
 text_becomes_times(void)
 {
 	static const struct {
@@ -355,6 +380,7 @@ main(void)
 	dates_are_cut_to_their_decimals();
 	nanoseconds_become_times();
 	calendar_is_the_c_librarys();
+	months_end_where_the_next_one_begins();
 	text_becomes_times();
 	what_is_no_time_is_refused();
 	text_becomes_durations();
