@@ -58,8 +58,8 @@ LIBRARIES =	lib/libclockbound.a lib/libclockbound.so
 UNIT_TESTS =	tests/unit/budget tests/unit/chrony tests/unit/estimate \
 		tests/unit/now tests/unit/question tests/unit/seqlock \
 		tests/unit/shm tests/unit/stamp tests/unit/status \
-		tests/unit/vmclock tests/unit/vmclock_page \
-		tests/unit/vmclock_time
+		tests/unit/vmclock tests/unit/vmclock_notify \
+		tests/unit/vmclock_page tests/unit/vmclock_time
 # With more or less of the daemon, but for what knows a real clock or chronyd.
 MODELS =	tests/unit/disruption tests/unit/world
 WORLD_OBJS =	cmd/cb-daemon/source.o $(PURE_OBJS) \

@@ -133,13 +133,19 @@ cb_vmclock_open(struct cb_vmclock_file *f, const char *path)
 }
 
 bool
-cb_vmclock_follow(struct cb_vmclock_file *f, const char *path)
+cb_vmclock_is_current(const struct cb_vmclock_file *f, const char *path)
 {
 	struct stat st;
 
-	if (f->page != NULL && stat(path, &st) == 0 &&
+	return f->page != NULL && stat(path, &st) == 0 &&
 	    st.st_dev == f->dev && st.st_ino == f->ino &&
-	    !is_short(&st, f->size))
+	    !is_short(&st, f->size);
+}
+
+bool
+cb_vmclock_follow(struct cb_vmclock_file *f, const char *path)
+{
+	if (cb_vmclock_is_current(f, path))
 		return true;
 	cb_vmclock_close(f);
 	return cb_vmclock_open(f, path);

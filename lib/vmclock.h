@@ -157,9 +157,10 @@ struct cb_vmclock_file {
 bool cb_vmclock_open(struct cb_vmclock_file *, const char *path);
 /*
  * The path may have come to name another one, or none, and a file may have
- * been cut short, which ends whoever reads beyond its end: look, and open it
- * anew where that is so.
+ * been cut short, which ends whoever reads beyond its end.
  */
+bool cb_vmclock_is_current(const struct cb_vmclock_file *, const char *path);
+/* Look, and open it anew where it is not. */
 bool cb_vmclock_follow(struct cb_vmclock_file *, const char *path);
 void cb_vmclock_close(struct cb_vmclock_file *);
 
@@ -219,6 +220,7 @@ bool cb_vmclock_read(const struct cb_vmclock_page *, int64_t wait_ns,
  * written; -1 where the device does not notify.
  */
 int cb_vmclock_notify_open(const char *path);
+void cb_vmclock_notify_close(int *fd);
 /* After it was readable, before the page is read; -1 where it is no good. */
 void cb_vmclock_notify_rearm(int *fd);
 

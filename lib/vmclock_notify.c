@@ -56,10 +56,16 @@ cb_vmclock_notify_open(const char *path)
 }
 
 void
+cb_vmclock_notify_close(int *fd)
+{
+	if (*fd != -1)
+		close(*fd);
+	*fd = -1;
+}
+
+void
 cb_vmclock_notify_rearm(int *fd)
 {
-	if (is_quiet(*fd))
-		return;
-	close(*fd);
-	*fd = -1;
+	if (!is_quiet(*fd))
+		cb_vmclock_notify_close(fd);
 }

@@ -210,6 +210,7 @@ recovers()
 		says UNKNOWN || says DISRUPTED
 		# As it was: this one is told apart by nobody but the daemon.
 		vmclock_disrupt 0
+		wait_until 2 now_says SYNCHRONIZED
 	done
 }
 
@@ -616,6 +617,30 @@ names_both_ways_out()
 	has_logged "SIGUSR2: end of the disruption by SIGUSR1"
 	statuses "synchronized, was unknown" "disrupted, was synchronized" \
 	    "unknown, was disrupted" "synchronized, was unknown"
+}
+
+has_narrow_bound()
+{
+	(($(segment_field 48 d8) < 7 * MS))
+}
+
+@test "the clock jumps between SIGUSR1 and SIGUSR2: no line is trusted that is wrong" {
+	vmclock_make
+	truth_start $((5 * MS))
+	client_start
+	daemon_watch
+	watch_until 10 says SYNCHRONIZED
+	kill -s USR1 "${RIG_PID[daemon]}"
+	wait_until 5 has_logged "chronyd has forgotten what it measured"
+	wait_until 10 has_narrow_bound
+	# The jump, which nobody but SIGUSR1 and SIGUSR2 tells of.
+	stop truth KILL || true
+	stop truth-feed KILL || true
+	RIG_SERVERS=()
+	TRUTH_NS=$((-40 * MS))
+	kill -s USR2 "${RIG_PID[daemon]}"
+	from=$(generation)
+	watch_until 5 has_ticked "$from" 5
 }
 
 @test "SIGUSR1 is served at once, however long the interval" {

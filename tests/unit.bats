@@ -54,6 +54,10 @@ unit() {
 	unit vmclock
 }
 
+@test "vmclock_notify: nothing is polled that does not notify" {
+	unit vmclock_notify
+}
+
 @test "vmclock_page: snapshots are whole, and no wait is without end" {
 	unit vmclock_page
 }

@@ -148,6 +148,9 @@ bool cb_estimate_is_empty(const struct cb_estimate *);
  */
 void cb_estimate_settle(struct cb_estimate *);
 void cb_estimate_settle_refclocks(struct cb_estimate *);
+/* Has CLOCK_REALTIME moved since the last tick as no slew can move it? */
+bool cb_estimate_is_step(const struct cb_estimate *,
+    const struct cb_instant *);
 /*
  * CLOCK_REALTIME was set; chronyd may go on by as much as it meant to, from
  * there.
@@ -261,8 +264,8 @@ void cb_disruption_follow(struct cb_daemon *);
 bool cb_disruption_look(struct cb_daemon *);
 /* After a sample, before it is used: what may have made it untrue. */
 void cb_disruption_weigh(struct cb_daemon *);
-/* By the sample, since the tick before? */
-bool cb_disruption_has_slept(const struct cb_daemon *);
+/* Has the machine slept since the tick before?  stepped: the timer said so. */
+bool cb_disruption_has_slept(const struct cb_daemon *, bool stepped);
 /* The next attempt to bring chronyd round, when it is due; true: it did. */
 bool cb_disruption_act(struct cb_daemon *);
 int64_t cb_disruption_due(const struct cb_daemon *);
@@ -380,6 +383,8 @@ struct cb_daemon {
 
 /* loop.c */
 void cb_loop_tick(struct cb_daemon *);
+/* CLOCK_REALTIME was set or the machine has slept, and no tick was since. */
+void cb_loop_step(struct cb_daemon *);
 /* Until a signal ends it; false when the segment was lost. */
 bool cb_loop_run(struct cb_daemon *);
 

@@ -7,6 +7,7 @@
  * A disruption is handled by having chronyd forget its measurements and take
  * new ones.  Nothing in here waits but for one reply at a time.
  */
+#include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -90,42 +91,68 @@ log_flags(struct cb_watch *w, uint64_t flags)
 }
 
 static bool
+is_other_generation(struct cb_watch *w, const struct cb_vmclock *v)
+{
+	bool other = v->has_generation && w->has_generation &&
+	    v->vm_generation_counter != w->generation;
+
+	/* One that goes and comes back is compared with what it was. */
+	if (v->has_generation) {
+		w->has_generation = true;
+		w->generation = v->vm_generation_counter;
+	}
+	return other;
+}
+
+/* A device that can be relied on: what does it tell? */
+static bool
+heed_vmclock(struct cb_daemon *d, const struct cb_vmclock *v)
+{
+	struct cb_watch *w = &d->watch;
+	bool jumped = is_other_generation(w, v);
+
+	log_flags(w, v->flags);
+	if (v->disruption_marker == w->marker && !jumped)
+		return false;
+	cb_log_warn("disruption: marker %llu, was %llu%s",
+	    (unsigned long long)v->disruption_marker,
+	    (unsigned long long)w->marker,
+	    jumped ? "; another VM generation" : "");
+	w->marker = v->disruption_marker;
+	d->counts.disruptions++;
+	begin_disruption(d);
+	return true;
+}
+
+static bool
 look_at_vmclock(struct cb_daemon *d)
 {
 	struct cb_watch *w = &d->watch;
+	bool was = w->unreliable;
 	struct cb_vmclock v;
-	bool jumped;
 
 	if (!d->options.disruption_support)
 		return false;
 	w->unreliable = w->vmclock.page == NULL ||
 	    !cb_vmclock_read(w->vmclock.page, READ_NS, &v);
 	if (w->unreliable)
-		return false;
+		return !was;
 	w->unreliable = v.clock_status == CB_VMCLOCK_UNRELIABLE;
-	log_flags(w, v.flags);
-	jumped = v.has_generation && w->has_generation &&
-	    v.vm_generation_counter != w->generation;
-	w->has_generation = v.has_generation;
-	w->generation = v.vm_generation_counter;
-	if (v.disruption_marker == w->marker && !jumped)
-		return false;
-	cb_log_warn("disruption: marker %llu, was %llu%s",
-	    (unsigned long long)v.disruption_marker,
-	    (unsigned long long)w->marker,
-	    jumped ? "; another VM generation" : "");
-	w->marker = v.disruption_marker;
-	d->counts.disruptions++;
-	begin_disruption(d);
-	return true;
+	return heed_vmclock(d, &v) || w->unreliable != was;
 }
 
-/* SIGUSR1 and SIGUSR2, where a disruption can be told to readers at all. */
+/*
+ * SIGUSR1 and SIGUSR2, where a disruption can be told to readers at all.  The
+ * clock may have jumped at any time between the two: what was measured
+ * meanwhile is of no use after it.  Of two that come at once the order is not
+ * known: one that goes on does no harm.
+ */
 static bool
 look_at_signals(struct cb_daemon *d)
 {
 	struct cb_watch *w = &d->watch;
 	bool begin = d->asked_to_disrupt, end = d->asked_to_end;
+	bool was = w->forced;
 
 	d->asked_to_disrupt = d->asked_to_end = false;
 	if (!begin && !end)
@@ -139,20 +166,31 @@ look_at_signals(struct cb_daemon *d)
 		cb_log_warn("SIGUSR1: disruption, until SIGUSR2");
 		w->forced = true;
 		d->counts.forced++;
-		begin_disruption(d);
 	}
-	if (end) {
+	if (end && !w->forced) {
+		cb_log_warn("SIGUSR2: there is no disruption by SIGUSR1");
+		return false;
+	}
+	if (end && !(begin && was)) {
 		cb_log_warn("SIGUSR2: end of the disruption by SIGUSR1");
 		w->forced = false;
 	}
+	begin_disruption(d);
 	return true;
 }
 
+/*
+ * A kernel that is resumed adds what it takes the sleep for to CLOCK_REALTIME
+ * and CLOCK_BOOTTIME alike.  A short one it may take for none at all: the timer
+ * then tells of a step, and the clock has not moved.
+ */
 bool
-cb_disruption_has_slept(const struct cb_daemon *d)
+cb_disruption_has_slept(const struct cb_daemon *d, bool stepped)
 {
-	return d->watch.has_asleep &&
-	    d->sample.after.asleep > d->watch.asleep + SLEPT_NS;
+	const struct cb_instant *now = &d->sample.after;
+
+	return (d->watch.has_asleep && now->asleep > d->watch.asleep +
+	    SLEPT_NS) || (stepped && !cb_estimate_is_step(&d->estimate, now));
 }
 
 /* What is told is never too much, so the most that was told is the best. */
@@ -192,14 +230,18 @@ static void
 look_at_clocks(struct cb_daemon *d)
 {
 	struct cb_watch *w = &d->watch;
-	bool slept = cb_disruption_has_slept(d);
-	bool other = has_other_clocksource(w);
 	bool stepped = cb_clocks_was_stepped(w->steps_fd);
+	bool other = has_other_clocksource(w);
+	bool slept;
 
+	/* It may have come between the last reading and the look. */
+	if (stepped)
+		cb_clocks_read(&d->sample.after);
+	slept = cb_disruption_has_slept(d, stepped);
 	note_asleep(w, d->sample.after.asleep);
 	d->counts.sleeps += slept;
 	d->counts.clocksources += other;
-	d->counts.steps += stepped;
+	d->counts.steps += stepped && !slept;
 	if (!slept && !other && !stepped)
 		return;
 	cb_log_warn("%s", slept ? "the machine has slept" : other ?
@@ -208,9 +250,6 @@ look_at_clocks(struct cb_daemon *d)
 	if (slept || other)
 		cb_estimate_forget(&d->estimate);
 	cb_estimate_settle(&d->estimate);
-	/* Where the step came between the last reading and the look. */
-	if (stepped)
-		cb_clocks_read(&d->sample.after);
 	hasten(d);
 }
 
@@ -234,9 +273,9 @@ hear_leap(struct cb_watch *w, const struct cb_sample *s, int64_t earliest)
 
 /*
  * Around a leap second UTC itself is ambiguous, and true time, the kernel and
- * chronyd come to it one after the other.  From before the first of them does
- * the interval covers both readings, and until after the last one nothing is
- * converted.
+ * chronyd come to it one after the other.  The interval covers both readings
+ * from before the first of them until after the last, and nothing is converted
+ * meanwhile.
  */
 static void
 look_at_leap(struct cb_daemon *d)
@@ -366,6 +405,13 @@ cb_disruption_due(const struct cb_daemon *d)
 	    d->watch.due_mono;
 }
 
+static void
+open_notify(struct cb_daemon *d)
+{
+	d->watch.notify_fd = d->options.disruption_support ?
+	    cb_vmclock_notify_open(d->options.vmclock) : -1;
+}
+
 /*
  * What an earlier run has handled need not be handled again.  A run that ended
  * amid a disruption has left it to us.
@@ -377,8 +423,10 @@ cb_disruption_open(struct cb_daemon *d)
 	struct cb_shm_bound last;
 
 	w->steps_fd = cb_clocks_open_steps();
-	w->notify_fd = d->options.disruption_support ?
-	    cb_vmclock_notify_open(d->options.vmclock) : -1;
+	if (w->steps_fd == -1)
+		cb_log_warn("steps of CLOCK_REALTIME cannot be noticed: %s",
+		    strerror(errno));
+	open_notify(d);
 	if (!d->options.disruption_support ||
 	    !cb_shm_write_last(&d->writer, &last) || !last.disruption_support)
 		return;
@@ -392,8 +440,15 @@ cb_disruption_open(struct cb_daemon *d)
 void
 cb_disruption_follow(struct cb_daemon *d)
 {
-	if (d->options.disruption_support)
-		cb_vmclock_follow(&d->watch.vmclock, d->options.vmclock);
+	struct cb_vmclock_file *f = &d->watch.vmclock;
+
+	if (!d->options.disruption_support ||
+	    cb_vmclock_is_current(f, d->options.vmclock))
+		return;
+	cb_vmclock_notify_close(&d->watch.notify_fd);
+	cb_vmclock_close(f);
+	cb_vmclock_open(f, d->options.vmclock);
+	open_notify(d);
 }
 
 void
@@ -401,7 +456,6 @@ cb_disruption_close(struct cb_daemon *d)
 {
 	if (d->watch.steps_fd != -1)
 		close(d->watch.steps_fd);
-	if (d->watch.notify_fd != -1)
-		close(d->watch.notify_fd);
+	cb_vmclock_notify_close(&d->watch.notify_fd);
 	cb_vmclock_close(&d->watch.vmclock);
 }

@@ -537,6 +537,19 @@ cb_estimate_settle_refclocks(struct cb_estimate *e)
 	e->refclock_epoch++;
 }
 
+bool
+cb_estimate_is_step(const struct cb_estimate *e, const struct cb_instant *now)
+{
+	const struct cb_instant *last = &e->last;
+	int64_t spread = now->raw_hi - now->raw_lo + last->raw_hi -
+	    last->raw_lo;
+	int64_t moved = cb_ts_abs(now->real - last->real -
+	    (now->raw_lo - last->raw_lo));
+
+	return !e->has_last || moved - spread >
+	    cb_ts_drift(now->raw_hi - last->raw_lo, MAX_SLEW_PPB);
+}
+
 void
 cb_estimate_step(struct cb_estimate *e, const struct cb_instant *now)
 {

@@ -216,7 +216,7 @@ cb_loop_tick(struct cb_daemon *d)
 
 /* Readers are told before anybody is asked. */
 static void
-publish_disruption(struct cb_daemon *d)
+publish_nothing(struct cb_daemon *d)
 {
 	cb_clocks_read(&d->sample.before);
 	d->has_bound = false;
@@ -227,14 +227,14 @@ publish_disruption(struct cb_daemon *d)
  * CLOCK_REALTIME was set, or the machine has slept.  The tick that follows
  * finds out what it means; chronyd may take its time to answer.
  */
-static void
-publish_step(struct cb_daemon *d)
+void
+cb_loop_step(struct cb_daemon *d)
 {
 	struct cb_sample *s = &d->sample;
 
 	cb_clocks_read(&s->before);
 	s->after = s->before;
-	if (cb_disruption_has_slept(d)) {
+	if (cb_disruption_has_slept(d, true)) {
 		d->has_bound = false;
 		log_status(d, set_status(d, CB_INPUT_UNKNOWN));
 	} else if (d->has_bound && d->estimate.has_interval) {
@@ -288,15 +288,15 @@ sleep_until(struct cb_daemon *d, int64_t mono, const sigset_t *mask)
 		FD_ZERO(&fds);
 	else	/* Signals do not come in beside a descriptor that is ready. */
 		pselect(0, NULL, NULL, NULL, &at_once, mask);
-	if (is_ready(observe, &fds))
-		cb_observe_serve(d);
 	if (is_ready(w->notify_fd, &fds))
 		cb_vmclock_notify_rearm(&w->notify_fd);
 	d->asked_to_disrupt = asked_to_disrupt;
 	d->asked_to_end = asked_to_end;
 	asked_to_disrupt = asked_to_end = 0;
 	if (is_ready(w->steps_fd, &fds))
-		publish_step(d);
+		cb_loop_step(d);
+	if (is_ready(observe, &fds))
+		cb_observe_serve(d);
 	return d->asked_to_disrupt || d->asked_to_end ||
 	    is_ready(w->steps_fd, &fds);
 }
@@ -353,8 +353,8 @@ cb_loop_run(struct cb_daemon *d)
 		}
 		cb_disruption_follow(d);
 		woken |= cb_disruption_look(d);
-		if (woken && d->disruption == CB_DISRUPTION_DISRUPTED)
-			publish_disruption(d);
+		if (woken && d->disruption != CB_DISRUPTION_RELIABLE)
+			publish_nothing(d);
 		woken |= cb_disruption_act(d);
 		if (woken)
 			next = cb_clocks_mono();

@@ -15,8 +15,9 @@
 #include "stamp.h"
 #include "ts.h"
 
-/* From look to look, where the device does not notify. */
+/* From look to look; and where the device notifies, for another one. */
 #define LOOK_MS		10
+#define NOTIFIED_MS	1000
 
 struct watch {
 	const char *path;
@@ -105,16 +106,27 @@ print_changes(const struct cb_vmclock_abi *from,
 	return changed;
 }
 
+/* Another device or file may have come to go by the name. */
+static bool
+follow(struct watch *w)
+{
+	if (cb_vmclock_is_current(&w->file, w->path))
+		return true;
+	cb_vmclock_notify_close(&w->fd);
+	cb_vmclock_close(&w->file);
+	if (!cb_vmclock_open(&w->file, w->path))
+		return false;
+	w->fd = cb_vmclock_notify_open(w->path);
+	return true;
+}
+
 static void
 start(struct watch *w)
 {
 	uint64_t unused;
 
-	if (!cb_vmclock_open(&w->file, w->path))
-		cb_fail_path(w->path, errno);
-	w->fd = cb_vmclock_notify_open(w->path);
-	if (!cb_vmclock_read_abi(w->file.page, CB_VMCLOCK_WAIT_NS, &w->last,
-	    &unused))
+	if (!follow(w) || !cb_vmclock_read_abi(w->file.page,
+	    CB_VMCLOCK_WAIT_NS, &w->last, &unused))
 		cb_fail_path(w->path, errno);
 }
 
@@ -126,7 +138,7 @@ has_changed(struct watch *w)
 	uint64_t unused;
 	bool changed;
 
-	if (!cb_vmclock_follow(&w->file, w->path) ||
+	if (!follow(w) ||
 	    !cb_vmclock_read_abi(w->file.page, 0, &abi, &unused)) {
 		if (errno != ENOENT && errno != CB_VMCLOCK_ETORN)
 			cb_fail_path(w->path, errno);
@@ -137,7 +149,7 @@ has_changed(struct watch *w)
 	return changed;
 }
 
-/* In milliseconds, rounded up; -1: for ever. */
+/* In milliseconds, rounded up. */
 static int
 time_left(const struct watch *w, int most_ms)
 {
@@ -146,8 +158,7 @@ time_left(const struct watch *w, int most_ms)
 	if (w->end_mono == INT64_MAX)
 		return most_ms;
 	ms = (cb_ts_max(w->end_mono - mono_now(), 0) + 999999) / 1000000;
-	return most_ms == -1 || ms < most_ms ? (int)cb_ts_min(ms, INT32_MAX) :
-	    most_ms;
+	return (int)cb_ts_min(ms, most_ms);
 }
 
 /* Until the device notifies, or it is time to look. */
@@ -156,14 +167,17 @@ wait_for_change(struct watch *w)
 {
 	struct pollfd pfd = { .fd = w->fd, .events = POLLIN };
 
-	if (poll(&pfd, 1, time_left(w, w->fd == -1 ? LOOK_MS : -1)) > 0)
+	if (poll(&pfd, 1, time_left(w, w->fd == -1 ? LOOK_MS :
+	    NOTIFIED_MS)) > 0)
 		cb_vmclock_notify_rearm(&w->fd);
 }
 
 int
 cb_watch(const struct cb_options *o, const struct cb_operands *words)
 {
-	struct watch w = { .path = words->path, .end_mono = INT64_MAX };
+	struct watch w = {
+		.path = words->path, .fd = -1, .end_mono = INT64_MAX
+	};
 	int64_t seen = 0;
 
 	if (o->timeout_ns != -1)

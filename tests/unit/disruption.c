@@ -5,7 +5,9 @@
  * is told what to say.
  */
 #include <endian.h>
+#include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "cb-daemon.h"
 #include "test.h"
@@ -25,7 +27,7 @@
 /* What the stand-ins at the end say, and what was asked of them. */
 static int64_t mono;
 static bool stepped, answers;
-static int64_t stepped_by;
+static int64_t stepped_by, slept_by;
 static uint16_t answer, burst_answer;
 static const char *clocksource;
 static unsigned resets, bursts;
@@ -39,7 +41,7 @@ begin(void)
 {
 	mono = 3600 * S;
 	stepped = false;
-	stepped_by = 0;
+	stepped_by = slept_by = 0;
 	answers = true;
 	answer = burst_answer = 0;
 	clocksource = "tsc";
@@ -295,10 +297,14 @@ after_a_step_the_interval_stands_and_sources_settle(void)
 	begin();
 	was = d.estimate.interval;
 	stepped = true;
+	stepped_by = 3 * S;
 	/* A measurement that would cut it. */
 	d.sample.sources[0].meas_err_ns = 0;
 	for (int i = 0; i < 3; i++) {
 		measure();
+		/* And back. */
+		d.sample.after.real -= stepped_by;
+		stepped_by = 0;
 		CHECK_EQ(d.estimate.interval.lo, was.lo);
 		CHECK_EQ(d.estimate.interval.hi, was.hi);
 	}
@@ -326,11 +332,31 @@ static void
 a_sleep_is_told_before_it_is_handled(void)
 {
 	begin();
-	CHECK(!cb_disruption_has_slept(&d));
+	CHECK(!cb_disruption_has_slept(&d, false));
 	d.sample.after.asleep += 2 * MS;
-	CHECK(cb_disruption_has_slept(&d));
+	CHECK(cb_disruption_has_slept(&d, false));
 	cb_disruption_weigh(&d);
-	CHECK(!cb_disruption_has_slept(&d));
+	CHECK(!cb_disruption_has_slept(&d, false));
+}
+
+/* The kernel took it for none at all, and has not moved the clock. */
+static void
+a_short_sleep_is_not_taken_for_a_step(void)
+{
+	begin();
+	stepped = true;
+	tick();
+	CHECK(!d.estimate.has_interval);
+	CHECK_EQ(d.counts.sleeps, 1);
+	CHECK_EQ(d.counts.steps, 0);
+
+	/* A slew may have moved it; a step moves it farther than any slew. */
+	begin();
+	pass(100 * MS);
+	d.sample.after.real += 9 * MS;
+	CHECK(cb_disruption_has_slept(&d, true));
+	d.sample.after.real += 2 * MS;
+	CHECK(!cb_disruption_has_slept(&d, true));
 }
 
 static void
@@ -555,6 +581,121 @@ a_leap_second_amid_a_disruption(void)
 	CHECK(!d.estimate.holding);
 }
 
+/*
+ * SIGUSR1 says that the clock may jump until SIGUSR2: what is measured between
+ * the two, which chronyd is free to do once it has forgotten, is of before.
+ */
+static void
+what_was_measured_amid_a_forced_disruption_is_not_used_after_it(void)
+{
+	begin();
+	d.asked_to_disrupt = true;
+	tick();
+	measure();
+	measure();
+	CHECK_EQ(d.disruption, CB_DISRUPTION_DISRUPTED);
+	/* The clock jumps here, and then SIGUSR2 tells that it is over. */
+	d.asked_to_end = true;
+	cb_disruption_look(&d);
+	CHECK(cb_estimate_is_empty(&d.estimate));
+	CHECK(d.watch.gated);
+}
+
+/* Both wait while a tick is under way: which was the last is not known. */
+static void
+a_forced_disruption_that_follows_the_end_of_another(void)
+{
+	begin();
+	d.asked_to_disrupt = true;
+	tick();
+	d.asked_to_end = true;		/* SIGUSR2, and then SIGUSR1 */
+	d.asked_to_disrupt = true;
+	tick();
+	CHECK_EQ(d.disruption, CB_DISRUPTION_DISRUPTED);
+}
+
+/* The machine sleeps between the last reading and the look at the timer. */
+static void
+a_sleep_after_the_last_reading_is_not_taken_for_a_step(void)
+{
+	begin();
+	stepped = true;
+	slept_by = 2 * S;
+	tick();
+	CHECK(!d.estimate.has_interval);
+}
+
+static void
+a_generation_that_goes_and_comes_back_another_one(void)
+{
+	begin();
+	page.word[6] = htole32(CB_VMCLOCK_VM_GEN_COUNTER_PRESENT);
+	page.word[26] = htole32(41);
+	tick();
+	page.word[6] = 0;
+	tick();
+	page.word[6] = htole32(CB_VMCLOCK_VM_GEN_COUNTER_PRESENT);
+	page.word[26] = htole32(42);
+	tick();
+	CHECK_EQ(resets, 1);
+	page.word[26] = htole32(43);
+	tick();
+	CHECK_EQ(resets, 2);
+}
+
+static void
+a_marker_has_64_bits(void)
+{
+	begin();
+	page.disruption_marker[1] = htole32(1);
+	tick();
+	CHECK_EQ(resets, 1);
+	CHECK(d.watch.marker == UINT64_C(1) << 32);
+}
+
+static void
+an_unreliable_vmclock_is_told_at_once_and_resets_nothing(void)
+{
+	begin();
+	CHECK(!cb_disruption_look(&d));
+	page.word[8] = htole32(CB_VMCLOCK_UNRELIABLE << 16);
+	CHECK(cb_disruption_look(&d));
+	CHECK_EQ(d.disruption, CB_DISRUPTION_UNKNOWN);
+	CHECK(!cb_disruption_look(&d));
+	page.word[8] = 0;
+	CHECK(cb_disruption_look(&d));
+	CHECK_EQ(d.disruption, CB_DISRUPTION_RELIABLE);
+	page.seq_count = htole32(1);
+	CHECK(cb_disruption_look(&d));
+	CHECK_EQ(d.disruption, CB_DISRUPTION_UNKNOWN);
+	CHECK_EQ(resets, 0);
+}
+
+/* It may come before the first one, or after it is over. */
+static void
+an_end_without_a_beginning_is_none(void)
+{
+	begin();
+	d.asked_to_end = true;
+	CHECK(!cb_disruption_look(&d));
+	CHECK(d.estimate.has_interval);
+	CHECK_EQ(d.disruption, CB_DISRUPTION_RELIABLE);
+}
+
+/* gmtime(3) counts leap seconds where the time zone's file has them. */
+static void
+a_leap_second_in_a_time_zone_that_counts_them(void)
+{
+	setenv("TZ", "right/UTC", 1);
+	tzset();
+	announce(CB_CHRONY_LEAP_INSERT);
+	pass_until(S);
+	tick();
+	CHECK(d.watch.leaping);
+	unsetenv("TZ");
+	tzset();
+}
+
 int
 main(void)
 {
@@ -567,6 +708,7 @@ main(void)
 	after_a_step_the_interval_stands_and_sources_settle();
 	a_step_after_the_last_reading_is_read_once_more();
 	a_sleep_is_told_before_it_is_handled();
+	a_short_sleep_is_not_taken_for_a_step();
 	a_sleep_and_another_clocksource_leave_nothing();
 	no_burst_amid_a_reset();
 	a_leap_second_is_covered_from_before_it_until_after_it();
@@ -574,6 +716,14 @@ main(void)
 	a_leap_second_is_told_by_all_clocks();
 	a_leap_second_that_has_just_been();
 	a_leap_second_amid_a_disruption();
+	what_was_measured_amid_a_forced_disruption_is_not_used_after_it();
+	a_forced_disruption_that_follows_the_end_of_another();
+	a_sleep_after_the_last_reading_is_not_taken_for_a_step();
+	a_generation_that_goes_and_comes_back_another_one();
+	a_marker_has_64_bits();
+	an_unreliable_vmclock_is_told_at_once_and_resets_nothing();
+	an_end_without_a_beginning_is_none();
+	a_leap_second_in_a_time_zone_that_counts_them();
 	return test_done();
 }
 
@@ -587,6 +737,7 @@ cb_clocks_read(struct cb_instant *now)
 {
 	*now = d.sample.after;
 	now->real += stepped_by;
+	now->asleep += slept_by;
 }
 
 int64_t

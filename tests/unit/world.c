@@ -29,6 +29,8 @@
 #include "ts.h"
 
 #define READINGS	INT64_C(10000000)
+/* From one seed to the next. */
+#define STRIDE		UINT64_C(0x9e3779b97f4a7c15)
 #define US		INT64_C(1000)
 #define MS		INT64_C(1000000)
 #define S		INT64_C(1000000000)
@@ -120,7 +122,7 @@ static struct {
 static struct {
 	int64_t trusted, untrusted, untold, missed, ticks, worlds;
 	int64_t contradictions, mute, steps, updates, restarts;
-	int64_t operator_steps, sleeps, migrations;
+	int64_t operator_steps, sleeps, woken, migrations;
 	int64_t interleaved, peer, refclock, lies, churned;
 	int64_t leaps[4];	/* by leap_mode */
 	int64_t ratio[11];	/* of error to half-width, in tenths */
@@ -517,8 +519,10 @@ excuse_late_daemon(void)
 static void
 fall_asleep(void)
 {
-	int64_t ns = between(10 * MS, 1000 * S);
-	fix guess = FIX(ns + between(-S, S));
+	int64_t ns = between(10 * MS, one_in(2) ? S : 1000 * S);
+	/* What the kernel injects: the same into REALTIME and BOOTTIME. */
+	int64_t told = cb_ts_max(ns + between(-S, S), 0);
+	fix guess = FIX(told);
 
 	w.at = clocks_at(w.now_ns);
 	w.at.tau += FIX(ns);
@@ -526,7 +530,7 @@ fall_asleep(void)
 	w.at.real += guess;
 	w.at.cooked += guess;
 	w.jumps += guess;
-	w.asleep_ns += ns;
+	w.asleep_ns += told;
 	for (size_t i = 0; i < w.n; i++)
 		w.servers[i].reply_ns = NEVER;
 	w.stepped = w.untold = true;
@@ -860,6 +864,16 @@ start_late(void)
 		restart();
 }
 
+/* From its sleep, before it asks anybody: from then on readers are told. */
+static void
+wake(struct cb_daemon *d, void befall(void))
+{
+	befall();
+	cb_loop_step(d);
+	w.untold = false;
+	count.woken++;
+}
+
 static void
 live(uint64_t seed)
 {
@@ -888,7 +902,7 @@ live(uint64_t seed)
 		}
 		if (one_in(20000))
 			step();
-		if (one_in(20000)) {
+		if (one_in(5000)) {
 			fall_asleep();
 			next = w.now_ns + d.options.interval_ns;
 		}
@@ -904,6 +918,8 @@ live(uint64_t seed)
 			next += between(0, 3 * S);
 		for (int i = 0; i < 8; i++) {
 			pass(between(0, cb_ts_max(next - w.now_ns, 0) / 4));
+			if (one_in(100000))
+				wake(&d, one_in(2) ? step : fall_asleep);
 			read_once(&r, seed);
 		}
 		pass_until(next);
@@ -915,6 +931,7 @@ report(void)
 {
 	printf("worlds %" PRId64 ", ticks %" PRId64 ", updates %" PRId64
 	    ", steps %" PRId64 " and %" PRId64 " by others, sleeps %" PRId64
+	    ", of these %" PRId64 " between ticks"
 	    ", migrations %" PRId64
 	    ", restarts %" PRId64 ", mute %" PRId64
 	    ", interleaved %" PRId64 ", peers %" PRId64 ", refclocks %" PRId64
@@ -922,7 +939,8 @@ report(void)
 	    "the kernel's %" PRId64 ", chronyd's %" PRId64 " stepped %" PRId64
 	    " slewed %" PRId64 " ignored\n",
 	    count.worlds, count.ticks, count.updates, count.steps,
-	    count.operator_steps, count.sleeps, count.migrations,
+	    count.operator_steps, count.sleeps, count.woken,
+	    count.migrations,
 	    count.restarts, count.mute, count.interleaved, count.peer,
 	    count.refclock, count.lies, count.churned,
 	    count.leaps[SYSTEM], count.leaps[STEP], count.leaps[SLEW],
@@ -947,7 +965,8 @@ main(int argc, char *argv[])
 	if (argc <= 1)
 		arc4random_buf(&seed, sizeof(seed));
 	printf("seed %" PRIu64 "\n", seed);
-	for (; count.trusted < readings && count.missed == 0; seed++)
+	/* Neighbours have no world in common. */
+	for (; count.trusted < readings && count.missed == 0; seed += STRIDE)
 		live(seed);
 	report();
 	return count.missed != 0 || count.contradictions != 0;

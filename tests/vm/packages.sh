@@ -19,7 +19,7 @@ cannot() {
 [ ! -e "$1/complete" ] || exit 0
 
 [ "$(uname -m)" = x86_64 ] || cannot "this is not an x86-64"
-for command in apt-get dpkg gzip xz; do
+for command in apt-get dpkg flock xz; do
 	command -v $command >/dev/null || cannot "there is no $command"
 done
 keyring=/usr/share/keyrings/debian-archive-keyring.gpg

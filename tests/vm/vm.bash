@@ -82,11 +82,12 @@ boot()
 	qemu=$(find "$VM_DIR/qemu" -name qemu-system-x86_64)
 	kernel=$(find "$VM_DIR/kernel" -name 'vmlinuz*' -type f)
 	library=$VM_DIR/qemu/usr/lib/x86_64-linux-gnu
-	export LD_LIBRARY_PATH=$library:$VM_DIR/qemu/lib/x86_64-linux-gnu
-	"$VM_DIR/qemu/usr/bin/qemu-img" create -q -f qcow2 "$RIG/disk" 512M
+	library+=:$VM_DIR/qemu/lib/x86_64-linux-gnu
+	LD_LIBRARY_PATH=$library "$VM_DIR/qemu/usr/bin/qemu-img" create -q \
+	    -f qcow2 "$RIG/disk" 512M
 	mkfifo "$RIG/shell.in" "$RIG/shell.out" "$RIG/qmp.in" "$RIG/qmp.out"
 	vm_attach
-	spawn qemu "$qemu" -L "$VM_DIR/qemu/usr/share/qemu" \
+	spawn qemu env "LD_LIBRARY_PATH=$library" "$qemu" -L "$VM_DIR/qemu/usr/share/qemu" \
 	    -L "$VM_DIR/qemu/usr/share/seabios" \
 	    -accel tcg -cpu max -machine q35,hpet=on -m 192 -nodefaults \
 	    -display none -no-reboot -device vmclock \
@@ -99,7 +100,6 @@ boot()
 	    -chardev "pipe,id=shell,path=$RIG/shell" -serial chardev:shell \
 	    -chardev "pipe,id=qmp,path=$RIG/qmp" \
 	    -mon chardev=qmp,mode=control
-	unset LD_LIBRARY_PATH
 }
 
 # vm_open: 77 where there are no parts to be had, and a line in $RIG/why.
