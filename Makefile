@@ -48,18 +48,25 @@ DAEMON_OBJS =	cmd/cb-daemon/cb-daemon.o cmd/cb-daemon/clocks.o \
 NOW_OBJS =	cmd/cb-now/cb-now.o cmd/cb-now/reading.o \
 		cmd/cb-now/format.o cmd/cb-now/question.o \
 		cmd/cb-now/stream.o cmd/cb-now/wait.o
+STATUS_OBJS =	cmd/cb-status/cb-status.o cmd/cb-status/gather.o \
+		cmd/cb-status/observe.o cmd/cb-status/judge.o \
+		cmd/cb-status/figure.o cmd/cb-status/table.o \
+		cmd/cb-status/json.o cmd/cb-status/metrics.o \
+		cmd/cb-status/plugin.o cmd/cb-status/http.o \
+		cmd/cb-status/wait.o cmd/cb-status/watch.o
 VMCLOCK_OBJS =	cmd/cb-vmclock/cb-vmclock.o cmd/cb-vmclock/field.o \
 		cmd/cb-vmclock/show.o cmd/cb-vmclock/change.o \
 		cmd/cb-vmclock/watch.o
 
 PROGRAMS =	cmd/cb-daemon/cb-daemon cmd/cb-now/cb-now \
-		cmd/cb-vmclock/cb-vmclock
+		cmd/cb-status/cb-status cmd/cb-vmclock/cb-vmclock
 LIBRARIES =	lib/libclockbound.a lib/libclockbound.so
 UNIT_TESTS =	tests/unit/budget tests/unit/chrony tests/unit/estimate \
-		tests/unit/now tests/unit/question tests/unit/seqlock \
-		tests/unit/shm tests/unit/stamp tests/unit/status \
-		tests/unit/vmclock tests/unit/vmclock_notify \
-		tests/unit/vmclock_page tests/unit/vmclock_time
+		tests/unit/judge tests/unit/now tests/unit/observed \
+		tests/unit/question tests/unit/seqlock tests/unit/shm \
+		tests/unit/stamp tests/unit/status tests/unit/vmclock \
+		tests/unit/vmclock_notify tests/unit/vmclock_page \
+		tests/unit/vmclock_time
 # With more or less of the daemon, but for what knows a real clock or chronyd.
 MODELS =	tests/unit/disruption tests/unit/world
 WORLD_OBJS =	cmd/cb-daemon/source.o $(PURE_OBJS) \
@@ -76,9 +83,11 @@ all: $(PROGRAMS) $(LIBRARIES)
 
 cmd/cb-daemon/cb-daemon: $(DAEMON_OBJS) lib/libcb.a
 cmd/cb-now/cb-now: $(NOW_OBJS) lib/libcb.a
+cmd/cb-status/cb-status: $(STATUS_OBJS) lib/libcb.a
 cmd/cb-vmclock/cb-vmclock: $(VMCLOCK_OBJS) lib/libcb.a
 
-cmd/cb-daemon/cb-daemon tests/unit/world: EXTRA_LIBS = $(JSON_LIBS)
+cmd/cb-daemon/cb-daemon cmd/cb-status/cb-status tests/unit/world \
+    tests/unit/observed: EXTRA_LIBS = $(JSON_LIBS)
 
 $(PROGRAMS):
 	$(CC) $(CFLAGS) $(LDFLAGS) $(STATIC) -o $@ $^ $(EXTRA_LIBS) $(BSD_LIBS)
@@ -96,6 +105,9 @@ lib/libclockbound.so: $(CLIENT_OBJS:.o=.pic.o) lib/clockbound.map
 	    -Wl,--version-script=lib/clockbound.map \
 	    -o $@ $(filter %.o,$^)
 
+# Before the library that they need.
+tests/unit/judge: cmd/cb-status/judge.o cmd/cb-status/figure.o
+tests/unit/observed: cmd/cb-status/observe.o
 $(UNIT_TESTS): %: %.o $(PURE_OBJS) lib/libcb.a
 tests/unit/question: cmd/cb-now/question.o
 tests/unit/disruption: tests/unit/disruption.o $(PURE_OBJS) \
@@ -114,8 +126,10 @@ HEADERS =	$(wildcard lib/*.h cmd/*/*.h tests/unit/*.h)
 %.pic.o: %.c $(HEADERS) Makefile
 	$(CC) $(ALL_CFLAGS) -fPIC -c -o $@ $<
 
-tests/unit/%.o: ALL_CFLAGS += -Icmd/cb-daemon -Icmd/cb-now
-cmd/cb-daemon/observe.o: ALL_CFLAGS += $(JSON_CFLAGS)
+tests/unit/%.o: ALL_CFLAGS += -Icmd/cb-daemon -Icmd/cb-now \
+    -Icmd/cb-status
+cmd/cb-daemon/observe.o $(STATUS_OBJS) tests/unit/judge.o \
+    tests/unit/observed.o: ALL_CFLAGS += $(JSON_CFLAGS)
 
 # The packages that a target needs, installed where they are missing.  What is
 # built is built by a make of its own, which sees what was installed.

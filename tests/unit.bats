@@ -26,8 +26,16 @@ unit() {
 	unit estimate
 }
 
+@test "judge: what is wrong with the time, in plain words" {
+	unit judge
+}
+
 @test "now: the reader's arithmetic at its edges" {
 	unit now
+}
+
+@test "observed: nothing that a daemon says is believed unchecked" {
+	unit observed
 }
 
 @test "question: what is equal has not passed, and is not to come" {

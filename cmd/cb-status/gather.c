@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Paths go in; all that there is to know comes out in one struct.
+ */
+#include <sys/stat.h>
+
+#include <errno.h>
+#include <string.h>
+
+#include "cb-status.h"
+#include "ts.h"
+
+#ifdef CLOCK_MONOTONIC_COARSE
+#define CLOCK_AS_OF	CLOCK_MONOTONIC_COARSE
+#else
+#define CLOCK_AS_OF	CLOCK_MONOTONIC
+#endif
+
+/* A write that comes between two readings is followed by a pause. */
+#define TRIES		3
+
+static int64_t
+half_of(const clockbound_now_result *now)
+{
+	int64_t s = now->latest.tv_sec - now->earliest.tv_sec;
+
+	if (s >= INT64_MAX / CB_NS_PER_S)
+		return INT64_MAX;
+	return (s * CB_NS_PER_S + now->latest.tv_nsec -
+	    now->earliest.tv_nsec) / 2;
+}
+
+/*
+ * By the clock, which may itself have been wrong then: worth a word, where the
+ * age has already said that nobody writes any more.
+ */
+static bool
+is_older_boots(const struct stat *st)
+{
+	int64_t boot = cb_ts_clock(CLOCK_REALTIME) -
+	    cb_ts_clock(CLOCK_BOOTTIME);
+
+	return cb_ts_ns(&st->st_mtim) < boot;
+}
+
+static void
+look_at_file(struct cb_facts *f)
+{
+	struct stat st;
+
+	if (stat(f->paths->shm, &st) == -1)
+		return;
+	f->is_odd = !S_ISREG(st.st_mode);
+	f->is_older_boots = is_older_boots(&st);
+}
+
+static void
+take_fault(struct cb_facts *f, const clockbound_err *err)
+{
+	f->fault = err->kind;
+	f->sys_errno = err->sys_errno;
+}
+
+/* The reader's word, and the snapshot that it is about. */
+static void
+read_both(struct cb_facts *f, clockbound_ctx *ctx, struct cb_shm_reader *r)
+{
+	const clockbound_err *failed;
+	clockbound_now_result now;
+
+	for (int i = 0; i < TRIES; i++) {
+		f->fault = cb_shm_read(r);
+		failed = clockbound_now(ctx, &now);
+		if (cb_shm_read_is_current(r))
+			break;
+	}
+	f->bound = r->bound;
+	f->age_ns = cb_ts_clock(CLOCK_AS_OF) - r->bound.as_of_mono;
+	if (failed != NULL) {
+		take_fault(f, failed);
+		return;
+	}
+	f->status = now.clock_status;
+	f->half_ns = half_of(&now);
+}
+
+static void
+read_vmclock(struct cb_facts *f)
+{
+	const struct cb_vmclock_page *page;
+
+	page = cb_vmclock_open(f->paths->vmclock);
+	if (page == NULL || !cb_vmclock_read(page, CB_VMCLOCK_WAIT_NS,
+	    &f->vmclock))
+		f->vmclock_errno = errno;
+	cb_vmclock_close(page);
+}
+
+void
+cb_gather_segment(const struct cb_paths *paths, struct cb_facts *f)
+{
+	struct cb_shm_reader reader;
+	clockbound_ctx *ctx;
+	clockbound_err err;
+
+	memset(f, 0, sizeof(*f));
+	f->paths = paths;
+	f->answer = CB_ANSWER_ABSENT;
+	f->real_ns = cb_ts_clock(CLOCK_REALTIME);
+	look_at_file(f);
+	ctx = clockbound_vmclock_open(paths->shm, paths->vmclock, &err);
+	if (ctx == NULL || !cb_shm_read_open(&reader, paths->shm, &err)) {
+		take_fault(f, &err);
+		clockbound_close(ctx);
+		return;
+	}
+	read_both(f, ctx, &reader);
+	cb_shm_read_close(&reader);
+	clockbound_close(ctx);
+	if (f->fault == CLOCKBOUND_ERR_NONE && f->bound.disruption_support)
+		read_vmclock(f);
+}
+
+/*
+ * The daemon first: it answers right after a tick, and the segment is then the
+ * one that it speaks of.
+ */
+void
+cb_gather(const struct cb_paths *paths, struct cb_facts *f)
+{
+	char trouble[CB_TEXT];
+	struct cb_observed observed;
+	enum cb_answer answer;
+	json_t *object = NULL;
+
+	for (int i = 0; i < TRIES; i++) {
+		json_decref(object);
+		answer = cb_observe_ask(paths->observe, &object, &observed,
+		    trouble);
+		cb_gather_segment(paths, f);
+		if (answer != CB_ANSWER_GOOD ||
+		    observed.as_of_ns == f->bound.as_of_mono)
+			break;
+	}
+	f->answer = answer;
+	memcpy(f->trouble, trouble, sizeof(trouble));
+	f->object = object;
+	if (answer == CB_ANSWER_GOOD)
+		f->observed = observed;
+}
+
+void
+cb_gather_release(struct cb_facts *f)
+{
+	json_decref(f->object);
+	f->object = NULL;
+}
