@@ -73,9 +73,10 @@ WORLD_OBJS =	cmd/cb-daemon/source.o $(PURE_OBJS) \
 		cmd/cb-daemon/disruption.o cmd/cb-daemon/observe.o \
 		cmd/cb-daemon/loop.o
 TOOLS =		tests/tools/feed-sock tests/tools/fake-chronyd \
-		tests/tools/look tests/tools/vmclock-node
+		tests/tools/look tests/tools/serve tests/tools/vmclock-node
 BENCHES =	tests/bench/now tests/bench/loop tests/bench/start
-MANUALS =	man/cb-daemon.8 man/cb-now.1 man/cb-vmclock.1 \
+MANUALS =	man/cb-daemon.8 man/cb-now.1 man/cb-status.1 \
+		man/cb-vmclock.1 \
 		man/clockbound.3 man/clockbound-observe.5 \
 		man/clockbound-shm.5 man/clockbound.7
 
@@ -170,8 +171,8 @@ FUNCTIONS =	clockbound_open clockbound_vmclock_open clockbound_now \
 install: all
 	install -d "$(DESTDIR)$(BINDIR)" "$(DESTDIR)$(SBINDIR)" \
 	    "$(DESTDIR)$(LIBDIR)" "$(DESTDIR)$(INCLUDEDIR)"
-	install -m 755 cmd/cb-now/cb-now cmd/cb-vmclock/cb-vmclock \
-	    "$(DESTDIR)$(BINDIR)"
+	install -m 755 cmd/cb-now/cb-now cmd/cb-status/cb-status \
+	    cmd/cb-vmclock/cb-vmclock "$(DESTDIR)$(BINDIR)"
 	install -m 755 cmd/cb-daemon/cb-daemon "$(DESTDIR)$(SBINDIR)"
 	install -m 644 lib/clockbound.h "$(DESTDIR)$(INCLUDEDIR)"
 	install -m 644 lib/libclockbound.a "$(DESTDIR)$(LIBDIR)"
@@ -192,6 +193,7 @@ install: all
 
 uninstall:
 	rm -f "$(DESTDIR)$(BINDIR)/cb-now" \
+	    "$(DESTDIR)$(BINDIR)/cb-status" \
 	    "$(DESTDIR)$(BINDIR)/cb-vmclock" \
 	    "$(DESTDIR)$(SBINDIR)/cb-daemon" \
 	    "$(DESTDIR)$(INCLUDEDIR)/clockbound.h" \

@@ -49,6 +49,7 @@ build_with() {
 	diff "$DIR/list" - <<-EOF
 		./list
 		./usr/bin/cb-now
+		./usr/bin/cb-status
 		./usr/bin/cb-vmclock
 		./usr/include/clockbound.h
 		./usr/lib/libclockbound.a
@@ -56,6 +57,7 @@ build_with() {
 		./usr/lib/libclockbound.so.0
 		./usr/sbin/cb-daemon
 		./usr/share/man/man1/cb-now.1
+		./usr/share/man/man1/cb-status.1
 		./usr/share/man/man1/cb-vmclock.1
 		./usr/share/man/man3/clockbound.3
 		./usr/share/man/man3/clockbound_close.3
@@ -119,7 +121,7 @@ options_of_usage() {
 }
 
 @test "every option is in its page, and every page's option is one" {
-	for p in cb-daemon.8 cb-now.1 cb-vmclock.1; do
+	for p in cb-daemon.8 cb-now.1 cb-status.1 cb-vmclock.1; do
 		diff <(options_of_page man/$p) \
 		    <(options_of_usage "cmd/${p%.*}/${p%.*}")
 	done

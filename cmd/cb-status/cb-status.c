@@ -2,8 +2,6 @@
 /*
  * cb-status(1): options, then gather, judge, and one form of output.
  */
-#include <sys/stat.h>
-
 #include <err.h>
 #include <getopt.h>
 #include <limits.h>
@@ -14,7 +12,8 @@
 #include "cb-status.h"
 #include "stamp.h"
 
-#define OBSERVE_NAME	"observe"
+/* With a name in it, it still fits. */
+#define MAX_PATH	(CB_PATH - 16)
 
 enum {
 	OPT_VMCLOCK = CHAR_MAX + 1,
@@ -65,8 +64,7 @@ static const char usage_text[] =
 "\n"
 "  -s, --shm PATH           a segment, or the directory that holds it\n"
 "                           (" CB_SHM_DEFAULT_DIR ")\n"
-"      --observe PATH       the daemon's socket (" OBSERVE_NAME
-" beside the segment)\n"
+"      --observe PATH       the daemon's socket (observe, beside the segment)\n"
 "      --vmclock PATH       the VMClock (" VMCLOCK_SHM_DEFAULT_PATH ")\n"
 "  -w, --warning DURATION   a half-width above this is a warning\n"
 "  -c, --critical DURATION  and above this critical\n"
@@ -99,7 +97,7 @@ print_and_exit(const char *text)
 static const char *
 parse_path(const char *option, const char *text)
 {
-	if (*text == '\0' || strlen(text) > PATH_MAX - sizeof(OBSERVE_NAME))
+	if (*text == '\0' || strlen(text) >= MAX_PATH)
 		errx(CB_UNKNOWN, "%s '%.40s': expected a path", option, text);
 	return text;
 }
@@ -146,40 +144,20 @@ choose_output(struct options *o, const char *name)
 	    "plugin", name);
 }
 
-/* What a reader takes for the segment's file; the socket is beside it. */
-static void
-set_paths(struct cb_paths *p, const char *shm, const char *observe)
-{
-	struct stat st;
-	const char *slash;
-
-	if (shm == NULL || (stat(shm, &st) == 0 && S_ISDIR(st.st_mode)))
-		snprintf(p->shm, sizeof(p->shm), "%s/" CB_SHM_V2_NAME,
-		    shm == NULL ? CB_SHM_DEFAULT_DIR : shm);
-	else
-		snprintf(p->shm, sizeof(p->shm), "%s", shm);
-	slash = strrchr(p->shm, '/');
-	if (observe != NULL)
-		snprintf(p->observe, sizeof(p->observe), "%s", observe);
-	else
-		snprintf(p->observe, sizeof(p->observe), "%.*s" OBSERVE_NAME,
-		    slash == NULL ? 0 : (int)(slash - p->shm) + 1, p->shm);
-}
-
 static void
 parse_options(struct options *o, int argc, char *argv[])
 {
-	const char *shm = NULL, *observe = NULL;
 	int c;
 
 	while ((c = getopt_long(argc, argv, "+s:w:c:jo:qhV", long_options,
 	    NULL)) != -1)
 		switch (c) {
 		case 's':
-			shm = parse_path("--shm", optarg);
+			o->paths.given_shm = parse_path("--shm", optarg);
 			break;
 		case OPT_OBSERVE:
-			observe = parse_path("--observe", optarg);
+			o->paths.given_observe = parse_path("--observe",
+			    optarg);
 			break;
 		case OPT_VMCLOCK:
 			o->paths.vmclock = parse_path("--vmclock", optarg);
@@ -225,7 +203,6 @@ parse_options(struct options *o, int argc, char *argv[])
 		}
 	if (optind < argc)
 		errx(CB_UNKNOWN, "%s: no operand expected", argv[optind]);
-	set_paths(&o->paths, shm, observe);
 }
 
 static void
@@ -246,7 +223,7 @@ wants_colour(void)
 }
 
 static enum cb_severity
-report(const struct options *o)
+report(struct options *o)
 {
 	static struct cb_facts f;
 	static struct cb_verdict v;

@@ -31,9 +31,13 @@ enum cb_severity {
 };
 
 struct cb_paths {
-	char shm[CB_PATH];	/* the segment's file */
-	char observe[CB_PATH];
+	/* As they were given; NULL: the default. */
+	const char *given_shm;
+	const char *given_observe;
 	const char *vmclock;
+	/* What these mean, as of the last look: a directory may come. */
+	char shm[CB_PATH];
+	char observe[CB_PATH];
 };
 
 /*
@@ -176,9 +180,9 @@ struct cb_facts {
 };
 
 /* Only the segment and the VMClock. */
-void cb_gather_segment(const struct cb_paths *, struct cb_facts *);
+void cb_gather_segment(struct cb_paths *, struct cb_facts *);
 /* The daemon as well.  Give the facts back when done. */
-void cb_gather(const struct cb_paths *, struct cb_facts *);
+void cb_gather(struct cb_paths *, struct cb_facts *);
 void cb_gather_release(struct cb_facts *);
 
 /*
@@ -252,12 +256,12 @@ void cb_metrics_print(FILE *, const struct cb_facts *);
 void cb_plugin_print(const struct cb_facts *, const struct cb_limits *,
     const struct cb_verdict *);
 /* One request on standard input, one answer on standard output. */
-enum cb_severity cb_http_serve(const struct cb_paths *);
+enum cb_severity cb_http_serve(struct cb_paths *);
 /* Until q or a signal; a line a second where it is no terminal. */
-enum cb_severity cb_watch(const struct cb_paths *, const struct cb_limits *,
+enum cb_severity cb_watch(struct cb_paths *, const struct cb_limits *,
     bool has_colour);
 /* Until it is healthy, never will be, or timeout_ns is over. */
-enum cb_severity cb_wait(const struct cb_paths *, const struct cb_limits *,
+enum cb_severity cb_wait(struct cb_paths *, const struct cb_limits *,
     int64_t timeout_ns);
 
 /* cb-status.c */

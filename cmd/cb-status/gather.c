@@ -16,8 +16,32 @@
 #define CLOCK_AS_OF	CLOCK_MONOTONIC
 #endif
 
+#define OBSERVE_NAME	"observe"
+
 /* A write that comes between two readings is followed by a pause. */
 #define TRIES		3
+
+/* What a reader takes for the segment's file; the socket is beside it. */
+static void
+resolve(struct cb_paths *p)
+{
+	const char *shm = p->given_shm;
+	const char *slash;
+	struct stat st;
+
+	if (shm == NULL || (stat(shm, &st) == 0 && S_ISDIR(st.st_mode)))
+		snprintf(p->shm, sizeof(p->shm), "%s/" CB_SHM_V2_NAME,
+		    shm == NULL ? CB_SHM_DEFAULT_DIR : shm);
+	else
+		snprintf(p->shm, sizeof(p->shm), "%s", shm);
+	slash = strrchr(p->shm, '/');
+	if (p->given_observe != NULL)
+		snprintf(p->observe, sizeof(p->observe), "%s",
+		    p->given_observe);
+	else
+		snprintf(p->observe, sizeof(p->observe), "%.*s" OBSERVE_NAME,
+		    slash == NULL ? 0 : (int)(slash - p->shm) + 1, p->shm);
+}
 
 static int64_t
 half_of(const clockbound_now_result *now)
@@ -50,7 +74,8 @@ look_at_file(struct cb_facts *f)
 
 	if (stat(f->paths->shm, &st) == -1)
 		return;
-	f->is_odd = !S_ISREG(st.st_mode);
+	/* A directory may have come since the path was looked at. */
+	f->is_odd = !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode);
 	f->is_older_boots = is_older_boots(&st);
 }
 
@@ -97,12 +122,13 @@ read_vmclock(struct cb_facts *f)
 }
 
 void
-cb_gather_segment(const struct cb_paths *paths, struct cb_facts *f)
+cb_gather_segment(struct cb_paths *paths, struct cb_facts *f)
 {
 	struct cb_shm_reader reader;
 	clockbound_ctx *ctx;
 	clockbound_err err;
 
+	resolve(paths);
 	memset(f, 0, sizeof(*f));
 	f->paths = paths;
 	f->answer = CB_ANSWER_ABSENT;
@@ -126,13 +152,14 @@ cb_gather_segment(const struct cb_paths *paths, struct cb_facts *f)
  * one that it speaks of.
  */
 void
-cb_gather(const struct cb_paths *paths, struct cb_facts *f)
+cb_gather(struct cb_paths *paths, struct cb_facts *f)
 {
 	char trouble[CB_TEXT];
 	struct cb_observed observed;
 	enum cb_answer answer;
 	json_t *object = NULL;
 
+	resolve(paths);
 	for (int i = 0; i < TRIES; i++) {
 		json_decref(object);
 		answer = cb_observe_ask(paths->observe, &object, &observed,

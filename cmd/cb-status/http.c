@@ -117,7 +117,7 @@ linger(struct request *r)
 }
 
 static char *
-make_body(const struct cb_paths *paths, const struct answer *a, size_t *size)
+make_body(struct cb_paths *paths, const struct answer *a, size_t *size)
 {
 	struct cb_facts *f = calloc(1, sizeof(*f));
 	char *body = NULL;
@@ -138,7 +138,7 @@ make_body(const struct cb_paths *paths, const struct answer *a, size_t *size)
 }
 
 enum cb_severity
-cb_http_serve(const struct cb_paths *paths)
+cb_http_serve(struct cb_paths *paths)
 {
 	struct answer a = { "400 Bad Request", false, true };
 	struct request r;

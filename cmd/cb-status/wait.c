@@ -13,7 +13,7 @@
 #define LOOK_MS		50
 
 static enum cb_severity
-give_up(const struct cb_paths *paths, const struct cb_limits *l,
+give_up(struct cb_paths *paths, const struct cb_limits *l,
     struct cb_facts *f)
 {
 	struct cb_verdict *v = malloc(sizeof(*v));
@@ -31,7 +31,7 @@ give_up(const struct cb_paths *paths, const struct cb_limits *l,
 }
 
 enum cb_severity
-cb_wait(const struct cb_paths *paths, const struct cb_limits *l,
+cb_wait(struct cb_paths *paths, const struct cb_limits *l,
     int64_t timeout_ns)
 {
 	int64_t start = cb_ts_clock(CLOCK_MONOTONIC);

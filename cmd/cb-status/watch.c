@@ -30,7 +30,7 @@
 #define CLEAR_REST	"\033[J"
 
 struct watch {
-	const struct cb_paths *paths;
+	struct cb_paths *paths;
 	const struct cb_limits *limits;
 	bool has_colour;
 	bool has_screen;
@@ -276,7 +276,7 @@ wait_until(struct watch *w, int64_t end_mono, const sigset_t *mask)
 }
 
 enum cb_severity
-cb_watch(const struct cb_paths *paths, const struct cb_limits *l,
+cb_watch(struct cb_paths *paths, const struct cb_limits *l,
     bool has_colour)
 {
 	struct watch *w = calloc(1, sizeof(*w));

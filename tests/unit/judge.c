@@ -14,7 +14,9 @@
 #define SEC	CB_NS_PER_S
 
 static const struct cb_paths paths = {
-	"/run/shm0", "/run/observe", "/dev/vmclock0"
+	.vmclock = "/dev/vmclock0",
+	.shm = "/run/shm0",
+	.observe = "/run/observe"
 };
 static struct cb_facts facts;
 static struct cb_verdict verdict;

@@ -1,0 +1,450 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: ISC
+#
+# cb-status(1): what it says of a real daemon and chronyd, in each of its
+# forms, and of what is broken.
+#
+# shellcheck disable=SC2030,SC2031 # each test is a shell of its own
+# shellcheck disable=SC2034,SC2154 # rig.bash's variables, and bats's
+
+bats_require_minimum_version 1.5.0
+load rig
+
+PAGE=$BATS_TEST_DIRNAME/../man/cb-status.1
+
+setup()
+{
+	rig_open
+}
+
+teardown()
+{
+	[[ -n ${BATS_TEST_COMPLETED-} ]] || rig_show_logs
+	rig_close
+}
+
+synchronized()
+{
+	truth_start "${1-0}"
+	client_start
+	wait_until 5 client_is_synchronised
+	vmclock_make
+	daemon_watch
+	wait_until 10 now_says SYNCHRONIZED
+}
+
+# A segment that a daemon wrote, which has ended.
+left_behind()
+{
+	fake_start good
+	daemon_start
+	wait_until 5 now_says SYNCHRONIZED
+	stop daemon
+}
+
+# A segment that was written this much earlier: as if.
+age_segment()
+{
+	for offset in 16 32; do
+		poke "$SEGMENT" $offset 8 \
+		    $(($(segment_field $offset d8) - $1))
+	done
+}
+
+# status OPTION...: OUT, ERR and CODE.
+status()
+{
+	CODE=0
+	OUT=$("$CB_STATUS" -s "$RUN" --vmclock "$VMCLOCK" "$@" \
+	    2>"$RIG/stderr") || CODE=$?
+	ERR=$(<"$RIG/stderr")
+}
+
+# exits CODE TEXT OPTION...: the JSON's verdict, and its line has the text.
+exits()
+{
+	local code=$1 text=$2
+
+	shift 2
+	status -j "$@"
+	((CODE == code)) && [[ -z $ERR ]] &&
+	    jq -e --arg text "$text" --argjson code "$code" \
+	    '.verdict | .exit_status == $code and
+	    (.line | contains($text))' <<<"$OUT" >"$RIG/answer"
+}
+
+# is CODE TEXT OPTION...: the same, and says what it was instead.
+is()
+{
+	exits "$@" || {
+		echo "expected $1 and: $2"
+		echo "exit $CODE: $OUT $ERR"
+		false
+	}
+}
+
+holds()
+{
+	jq -e "$1" <<<"$OUT" >"$RIG/answer" || {
+		echo "not so: $1 in $OUT"
+		false
+	}
+}
+
+@test "a synchronized time is OK, in all its parts" {
+	synchronized 5000000
+	wait_until 5 exits 0 "synchronized, within"
+	holds '.segment.half_width_ns >= .segment.bound_ns'
+	holds '.daemon.status.as_of_ns == .segment.as_of_ns'
+	holds '.daemon.budget.bound_ns == .segment.bound_ns'
+	holds '.segment.half_width_ns >= 5000000'
+	holds '.largest.part == "offset" and .largest.ns > 4000000'
+	holds '.vmclock.marker == "0" and .verdict.findings == []'
+}
+
+@test "the table has what is known, in 80 columns and without colour" {
+	synchronized 5000000
+	status
+	((CODE == 0))
+	[[ -z $ERR && $OUT == "OK "*"within "*" of true time"* ]]
+	for text in "status     synchronized since 20" "half-width 5." \
+	    "bound      5." "true time  from 4." "made of    offset 5." \
+	    "mostly     5." "-> to narrow it: wait while chronyd" \
+	    "chronyd    127." "offset 5." "frequency " "estimate   5." \
+	    "selected " "VMClock    $VMCLOCK: marker 0, handled 0" \
+	    "daemon     pid ${RIG_PID[daemon]}, version " " ticks, " \
+	    "longest gap " "0 disruptions"; do
+		echo "expected: $text"
+		[[ $OUT == *"$text"* ]]
+	done
+	(($(wc -L <<<"$OUT") <= 80))
+	[[ $OUT != *$'\033'* ]]
+}
+
+@test "without the socket it says less, and means the same" {
+	synchronized
+	status --observe "$RIG/none"
+	((CODE == 0))
+	[[ $OUT == "OK "* && $OUT == *"daemon     $RIG/none: No such file"* ]]
+	[[ $OUT != *chronyd* ]]
+	is 0 "synchronized" --observe "$RIG/none"
+	holds '.daemon == null and .largest == null'
+	holds '.trouble == "No such file or directory"'
+}
+
+@test "limits are on the half-width, and the largest part is blamed" {
+	synchronized 5000000
+	is 1 "above 1.00 ms; " -w 1ms -c 1s
+	is 2 "the clock is that far from what was measured" -w 1us -c 4.9ms
+	is 0 "synchronized" -w 1s -c 2s
+	status -q -c 1ms
+	((CODE == 2)) && [[ -z $OUT$ERR ]]
+}
+
+@test "a source that measures seldom is named, with the cure" {
+	truth_start 0
+	RIG_SERVERS=("${RIG_SERVERS[0]/minpoll -6 maxpoll -4/minpoll 6}")
+	client_start
+	wait_until 20 client_is_synchronised
+	daemon_start -m 1000
+	wait_until 10 now_says SYNCHRONIZED
+	is_drift()
+	{
+		exits 1 "the last measurement, by ${ADDRESS}, is" -w 1us
+	}
+	wait_until 10 is_drift
+	holds '.verdict.findings[0].cure | startswith("set `minpoll 4 maxpoll 4")'
+}
+
+@test "a chronyd that is gone: free running, a warning, and why" {
+	synchronized
+	stop client
+	wait_until 5 exits 1 "free running: chronyd does not answer at $RIG/client/chronyd.sock: cannot connect: No such file or directory; start chronyd"
+	wait_until 10 exits 2 "the time is unknown: chronyd does not answer"
+	is 2 "the time is unknown: chronyd"
+}
+
+@test "a chronyd that may not be asked: the cure is another user" {
+	((EUID == 0)) || skip "only root can be told from others"
+	synchronized
+	stop daemon
+	cp "$CB_DAEMON" "$RIG/cb-daemon"
+	mkdir "$RIG/other"
+	chmod 777 "$RIG/other"
+	chmod 711 "$RIG"
+	RUN=$RIG/other
+	spawn daemon "${UNPRIVILEGED[@]}" "$RIG/cb-daemon" -d --run-dir "$RUN" \
+	    --chrony-socket "$RIG/client/chronyd.sock"
+	wait_until 5 exits 2 "run cb-daemon as root or as chronyd's user"
+}
+
+@test "SIGUSR1 is critical until SIGUSR2, and says so" {
+	synchronized
+	kill -s USR1 "${RIG_PID[daemon]}"
+	wait_until 5 exits 2 "disrupted: SIGUSR1 said that the clock is disrupted; send SIGUSR2 to cb-daemon (pid ${RIG_PID[daemon]})"
+	kill -s USR2 "${RIG_PID[daemon]}"
+	wait_until 10 exits 0 "synchronized"
+	holds '.daemon.counts.forced_disruptions == 1'
+}
+
+@test "a disruption of the VMClock is seen, and so is that it is announced" {
+	synchronized
+	vmclock_set 24 8 2
+	is 1 "the VMClock announces a disruption: soon"
+	vmclock_set 24 8 6
+	is 1 "the VMClock announces a disruption: imminent"
+	vmclock_set 24 8 0
+	kill -s STOP "${RIG_PID[daemon]}"
+	vmclock_disrupt 7
+	is 2 "tells of a disruption that cb-daemon has not handled" \
+	    --observe "$RIG/none"
+	kill -s CONT "${RIG_PID[daemon]}"
+	wait_until 10 exits 0 "synchronized"
+	holds '.segment.marker == "7" and .vmclock.marker == "7"'
+	rm "$VMCLOCK"
+	is 2 "$VMCLOCK cannot be read: No such file or directory"
+}
+
+@test "a daemon that has ended is named, at once and when it is long ago" {
+	left_behind
+	is 0 "synchronized"
+	age_segment 7
+	is 2 "nobody has written to $SEGMENT for 7."
+	holds '.verdict.line | contains("cb-daemon is not running")'
+	age_segment 2000
+	is 2 "nobody has written to $SEGMENT for 33."
+}
+
+@test "a daemon that was killed leaves a socket where nobody listens" {
+	fake_start good
+	daemon_start
+	wait_until 5 now_says SYNCHRONIZED
+	stop daemon KILL || true
+	is 1 "nobody listens at $RUN/observe: cb-daemon has ended"
+	age_segment 5
+	is 2 "cb-daemon is not running"
+}
+
+@test "a daemon that is stopped is told from one that has ended" {
+	fake_start good
+	daemon_start
+	wait_until 5 now_says SYNCHRONIZED
+	kill -s STOP "${RIG_PID[daemon]}"
+	age_segment 5
+	is 2 "cb-daemon is stopped or stuck"
+}
+
+@test "a segment from before the boot, or of a clock that went back" {
+	left_behind
+	age_segment -3600
+	is 2 "ahead of CLOCK_MONOTONIC: that went back"
+	touch -d '2001-01-01' "$SEGMENT"
+	is 2 "$SEGMENT is from before the last boot"
+	age_segment 3700
+	touch -d '2001-01-01' "$SEGMENT"
+	is 2 "$SEGMENT is from before the last boot"
+}
+
+@test "what is no segment is critical, what cannot be opened unknown" {
+	is 2 "there is no segment $RUN; start cb-daemon"
+	mkdir "$RUN"
+	is 2 "there is no segment $SEGMENT; start cb-daemon"
+	: >"$SEGMENT"
+	is 2 "not a segment that a daemon has written to"
+	is 2 "its directory is none" -s "$SEGMENT/shm0"
+	rm "$SEGMENT"
+	ln -s shm0 "$SEGMENT"
+	is 3 "cannot open $SEGMENT: Too many levels"
+	rm "$SEGMENT"
+	left_behind
+	poke "$SEGMENT" 12 2 9
+	is 2 "a version that is not known here"
+	poke "$SEGMENT" 12 2 2
+	poke "$SEGMENT" 48 8 -1
+	is 2 "malformed"
+	holds '.segment.readable == false and .segment.fault == "malformed"'
+}
+
+@test "an unknown time has no half-width" {
+	daemon_start
+	wait_until 5 has_ticked 2 1
+	status
+	((CODE == 2))
+	[[ $OUT == "CRITICAL "*"half-width not known"* ]]
+}
+
+# serve_object FILE: what is in it, on a socket of a private daemon's.
+serve_object()
+{
+	spawn serve "$RIG_TOOLS/serve" "$RIG/liar" cat "$1"
+	wait_until 5 test -S "$RIG/liar"
+}
+
+# An answer of no use is a warning and no crash.
+is_useless()
+{
+	is 1 "what $RIG/liar says is of no use: $1" --observe "$RIG/liar"
+	holds '.daemon == null'
+	for form in table openmetrics plugin; do
+		status -o $form --observe "$RIG/liar"
+		((CODE <= 1)) && [[ -z $ERR && $OUT != *$'\033'* ]]
+	done
+}
+
+@test "nothing that a daemon says can do more than be of no use" {
+	synchronized
+	"$RIG_TOOLS/look" "$RUN/observe" >"$RIG/good"
+	cp "$RIG/good" "$RIG/object"
+	serve_object "$RIG/object"
+	is 0 "synchronized" --observe "$RIG/liar"
+	: >"$RIG/object"
+	is_useless "an empty answer"
+	head -c 300 "$RIG/good" >"$RIG/object"
+	is_useless "an answer that is not JSON"
+	head -c 100000 /dev/zero | tr '\0' '[' >"$RIG/object"
+	is_useless "an answer that is not JSON"
+	head -c 2000000 /dev/zero | tr '\0' ' ' >"$RIG/object"
+	is_useless "File too large"
+	jq -c '.format = 2' "$RIG/good" >"$RIG/object"
+	is_useless "format: expected 1"
+	jq -c '.counts.ticks = "many"' "$RIG/good" >"$RIG/object"
+	is_useless "counts.ticks: expected an integer from 0 on"
+	jq -c 'del(.tracking.report.stratum)' "$RIG/good" >"$RIG/object"
+	is_useless "tracking.report.stratum: expected an integer from 0 on"
+}
+
+@test "escapes in what a daemon says reach no terminal, and spoil no form" {
+	synchronized
+	"$RIG_TOOLS/look" "$RUN/observe" |
+	    jq -c '.tracking.trouble = "\u001b[2J|\n" | .tracking.answered = false |
+	    .status.name = "\u001b[31m" | .daemon.version = "\u009b31m" |
+	    .sources[0].name = "a\"b\\\nc" | .budget.source = "\u001b]0;x\u0007" |
+	    .daemon.phc_trouble = "x|y\u001b[2J"' >"$RIG/object"
+	serve_object "$RIG/object"
+	for form in table openmetrics plugin json; do
+		status -o $form --observe "$RIG/liar"
+		[[ -n $OUT && $OUT != *[$'\033\007\233']* ]]
+	done
+	status -o plugin --observe "$RIG/liar"
+	[[ $OUT == "CLOCKBOUND WARNING - the PHC's measurements are not used: x/y?"* ]]
+	(($(wc -l <<<"$OUT") == 1 && $(tr -dc '|' <<<"$OUT" | wc -c) == 1))
+	status -o openmetrics --observe "$RIG/liar"
+	[[ $OUT == *'{source="a\"b\\?c"} 1'* ]]
+}
+
+@test "one that accepts and says nothing is waited for, and not for long" {
+	synchronized
+	spawn serve "$RIG_TOOLS/serve" "$RIG/liar" sleep 60
+	wait_until 5 test -S "$RIG/liar"
+	is 1 "no answer in time" --observe "$RIG/liar"
+}
+
+@test "-o plugin: one line, and performance data with the limits" {
+	synchronized 5000000
+	status -o plugin -w 50ms -c 0.1s
+	echo "$OUT"
+	((CODE == 0))
+	number='[0-9]+\.[0-9]{9}s'
+	[[ $OUT =~ ^CLOCKBOUND\ OK\ -\ synchronized,\ within\ 5\.[0-9]+\ ms\ of\ true\ time\ \|\ half_width=$number\;0\.050000000\;0\.100000000\;0\ bound=$number\ segment_age=$number\ chrony_estimate=$number\ missed_samples=0c$ ]]
+	stop daemon
+	rm "$SEGMENT"
+	status -o plugin
+	((CODE == 2))
+	[[ $OUT == "CLOCKBOUND CRITICAL - there is no segment $SEGMENT; "* ]]
+}
+
+# The top keys of the page's JSON section.
+@test "every key of the JSON object is in the page, and the other way" {
+	synchronized
+	status -j
+	diff <(sed -n '/^\.Ss JSON/,/^\.Ss/s/^\.It Va //p' "$PAGE" | sort) \
+	    <(jq -r 'keys[]' <<<"$OUT" | sort)
+	for key in $(jq -r '.verdict, .verdict.findings[], .segment,
+	    .largest, .vmclock | keys[]' <<<"$OUT"); do
+		echo "$key"
+		sed -n '/^\.Ss JSON/,/^\.Ss/p' "$PAGE" |
+		    grep -qE "^(\.Va )?$key( |$)|Va $key( |$)"
+	done
+	(($(wc -l <<<"$OUT") == 1))
+}
+
+@test "--wait: 0 when it is healthy, 2 in vain, 2 at once where it never is" {
+	status --wait=0.1
+	((CODE == 2))
+	[[ $ERR == "cb-status: waited in vain: there is no segment "* ]]
+	"$CB_STATUS" -s "$RUN/" --wait=20 >"$RIG/waited" 2>&1 3>&- &
+	waiter=$!
+	synchronized
+	wait "$waiter" || { cat "$RIG/waited"; false; }
+	[[ ! -s $RIG/waited ]]
+	status --wait=0 -w 1ns
+	((CODE == 2))
+	[[ $ERR == "cb-status: waited in vain: the half-width is "* ]]
+	stop daemon
+	poke "$SEGMENT" 12 2 9
+	status --wait
+	((CODE == 2))
+	[[ $ERR == "cb-status: $SEGMENT: no use waiting: "*version* ]]
+	status --wait -s "$SEGMENT/shm0"
+	((CODE == 2))
+	[[ $ERR == *"no use waiting: Not a directory" ]]
+	status --wait -s /dev/null
+	((CODE == 2))
+	[[ $ERR == *"no use waiting: it is not a file" && $ERR != *$'\n'* ]]
+}
+
+# refuses TEXT OPTION...
+refuses()
+{
+	local text=$1
+
+	shift
+	run -3 --separate-stderr "$CB_STATUS" "$@"
+	echo "$*: $stderr"
+	[[ -z $output ]]
+	[[ $stderr == *"cb-status: "*"$text"* && $stderr != *$'\n'* ]]
+}
+
+@test "wrong options: one line, exit 3" {
+	refuses "requires an argument -- 's'" -s
+	refuses "--shm '': expected a path" --shm=
+	refuses "--observe '': expected a path" --observe ""
+	refuses "--vmclock '': expected a path" --vmclock ""
+	refuses "--warning soon: expected a number and a unit" -w soon
+	refuses "--critical 1x: expected a number and a unit" -c 1x
+	refuses "--critical -1: expected a number and a unit" -c -1
+	refuses "--wait for: expected a number and a unit" --wait=for
+	refuses "--warning: expected no more than --critical" -w 2 -c 1
+	refuses "--output xml: expected table, json, openmetrics or plugin" \
+	    -o xml
+	refuses "--quiet: not together with --json" -j -q
+	refuses "--http: not together with --output" -o plugin --http
+	refuses "--watch: not together with --wait" --wait --watch
+	refuses "invalid option -- 'x'" -x
+	refuses "unrecognized option '--nope'" --nope
+	refuses "extra: no operand expected" -j extra
+}
+
+@test "--help and --version go to standard output" {
+	for option in --help -h; do
+		run -0 --separate-stderr "$CB_STATUS" "$option"
+		[[ $output == "usage: cb-status "* && -z $stderr ]]
+	done
+	for option in --version -V; do
+		run -0 --separate-stderr "$CB_STATUS" "$option"
+		[[ $output =~ ^cb-status\ [0-9]+\.[0-9]+\.[0-9]+$ ]]
+	done
+}
+
+@test "standard output full or closed: one line, exit 3" {
+	for arguments in --help --version "" -j "-o openmetrics" "-o plugin" \
+	    --watch; do
+		for output in '>/dev/full' '>&-'; do
+			run -3 --separate-stderr timeout 10 bash -c \
+			    "'$CB_STATUS' -s '$RUN' $arguments $output"
+			echo "$arguments $output: $stderr"
+			[[ $stderr == "cb-status: standard output: "* ]]
+			[[ $stderr != *$'\n'* ]]
+		done
+	done
+}
