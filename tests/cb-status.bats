@@ -372,7 +372,8 @@ is_useless()
 	status --wait=0.1
 	((CODE == 2))
 	[[ $ERR == "cb-status: waited in vain: there is no segment "* ]]
-	"$CB_STATUS" -s "$RUN/" --wait=20 >"$RIG/waited" 2>&1 3>&- &
+	"$CB_STATUS" -s "$RUN/" --vmclock "$VMCLOCK" --wait=20 \
+	    >"$RIG/waited" 2>&1 3>&- &
 	waiter=$!
 	synchronized
 	wait "$waiter" || { cat "$RIG/waited"; false; }
