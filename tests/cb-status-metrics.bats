@@ -101,8 +101,8 @@ needs()
 	wait_until 5 test -S "$RIG/liar"
 	"${TELL[@]}" -o openmetrics --observe "$RIG/liar" >"$RIG/metrics"
 	(($(grep -c ^clockbound_source_selected "$RIG/metrics") == 1))
-	! grep -v '^#' "$RIG/metrics" | cut -d' ' -f1 | sort | uniq -d |
-	    grep .
+	[[ -z $(grep -v '^#' "$RIG/metrics" | cut -d' ' -f1 | sort |
+	    uniq -d) ]]
 }
 
 #

@@ -159,14 +159,16 @@ is_refclock(const struct cb_observed *o, const char *name)
 	return s != NULL && strcmp(s->mode, "refclock") == 0;
 }
 
-/* Has it missed polls, beyond what its age of two polls allows for? */
+/* Has it missed polls?  Its age is up to two of them. */
 static bool
 is_overdue(const struct cb_observed *o)
 {
+	const struct cb_source *s = find_source(o, o->budget_source);
 	int64_t poll_s = INT64_C(1) << cb_ts_max(0,
 	    cb_ts_min(o->budget_poll, 30));
 
-	return o->budget_age_ns / CB_NS_PER_S > 2 * poll_s + 2;
+	return s != NULL && s->measured_age_ns != CB_NONE &&
+	    s->measured_age_ns / CB_NS_PER_S > 2 * poll_s + 2;
 }
 
 static void
@@ -175,8 +177,8 @@ blame_drift(const struct cb_observed *o, struct cb_largest *l)
 	char age[CB_FIGURE];
 	const char *name = o->budget_source;
 
-	snprintf(l->words, sizeof(l->words), "the last measurement, by %s, "
-	    "is %s old", name, cb_figure_up(o->budget_age_ns, age));
+	snprintf(l->words, sizeof(l->words), "the measurement by %s that sets "
+	    "it is %s old", name, cb_figure_up(o->budget_age_ns, age));
 	if (is_overdue(o))
 		snprintf(l->cure, sizeof(l->cure), "find out why there is no "
 		    "newer one: chronyc sources");

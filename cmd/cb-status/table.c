@@ -143,7 +143,7 @@ print_interval(FILE *out, const struct cb_observed *o)
 	char from[CB_FIGURE], to[CB_FIGURE];
 
 	if (o->earliest_ns != CB_NONE && o->latest_ns != CB_NONE)
-		print_row(out, "true time", "from %s to %s of the clock",
+		print_row(out, "true time", "%s to %s from the clock",
 		    cb_figure_down(o->earliest_ns, from),
 		    cb_figure_up(o->latest_ns, to));
 }

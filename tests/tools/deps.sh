@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: ISC
 #
 # Install the packages that are missing for the purposes named.
-# usage: deps.sh build|demo|check|vm|bench ...
+# usage: deps.sh build|demo|check|metrics|vm|bench ...
 
 set -eu
 
@@ -14,11 +14,13 @@ packages() {
 		    "libjansson-dev:/usr/include/jansson.h" ;;
 	demo)	echo "chrony:chronyd" ;;
 	check)	echo "bats:bats parallel:parallel mandoc:mandoc jq:jq" \
-		    "clang:clang shellcheck:shellcheck" ;;
+		    "clang:clang shellcheck:shellcheck tmux:tmux" ;;
+	metrics) echo "prometheus:prometheus" \
+		    "prometheus-node-exporter:prometheus-node-exporter" ;;
 	vm)	echo "xz-utils:xz" ;;
 	bench)	echo "hyperfine:hyperfine" ;;
-	*)	echo "deps.sh: $1: expected build, demo, check, vm or" \
-		    "bench" >&2
+	*)	echo "deps.sh: $1: expected build, demo, check, metrics," \
+		    "vm or bench" >&2
 		exit 2 ;;
 	esac
 }
@@ -55,6 +57,10 @@ case $missing in
 *chrony*)
 	echo "chrony takes the place of another time daemon, and runs as a" \
 	    "service from then on; systemctl disable --now chrony ends it." ;;
+esac
+case $missing in
+*prometheus*)
+	echo "prometheus and its node exporter run as services from then on." ;;
 esac
 export DEBIAN_FRONTEND=noninteractive
 # An index that is too old, or none at all, is the usual cause of a failure.

@@ -376,8 +376,8 @@ limits_are_on_the_half_width_and_not_reached_by_equality(void)
 	facts.observed.parts[CB_PART_DRIFT] = 18 * MS;
 	facts.observed.budget_age_ns = 120 * SEC;
 	expect_within(&l, CB_CRITICAL, "the half-width is 19.0 ms, above "
-	    "3.00 ms; 18.0 ms of that: the last measurement, by 192.0.2.1, "
-	    "is 120 s old; set `minpoll 4 maxpoll 4' for it in chrony.conf, "
+	    "3.00 ms; 18.0 ms of that: the measurement by 192.0.2.1 that "
+	    "sets it is 120 s old; set `minpoll 4 maxpoll 4' for it in chrony.conf, "
 	    "where its owner agrees");
 	begin("what is not trusted has no width");
 	facts.half_ns = 10 * SEC;
@@ -413,23 +413,25 @@ the_largest_part_is_named_with_its_cure(void)
 	struct cb_largest unused;
 
 	only(CB_PART_DRIFT);
-	expect_largest("the last measurement, by 192.0.2.1, is 12.0 s old",
+	expect_largest("the measurement by 192.0.2.1 that sets it is 12.0 s old",
 	    "set `minpoll 4 maxpoll 4' for it in chrony.conf, where its "
 	    "owner agrees");
 	facts.observed.budget_age_ns = 360 * SEC;
-	expect_largest("the last measurement, by 192.0.2.1, is 360 s old",
+	facts.observed.sources[0].measured_age_ns = 360 * SEC;
+	expect_largest("the measurement by 192.0.2.1 that sets it is 360 s old",
 	    "find out why there is no newer one: chronyc sources");
 	facts.observed.budget_poll = 8;
-	expect_largest("the last measurement, by 192.0.2.1, is 360 s old",
+	expect_largest("the measurement by 192.0.2.1 that sets it is 360 s old",
 	    "set `minpoll 4 maxpoll 4' for it in chrony.conf, where its "
 	    "owner agrees");
 	facts.observed.budget_poll = 4;
 	facts.observed.budget_age_ns = 12 * SEC;
-	expect_largest("the last measurement, by 192.0.2.1, is 12.0 s old",
+	facts.observed.sources[0].measured_age_ns = 12 * SEC;
+	expect_largest("the measurement by 192.0.2.1 that sets it is 12.0 s old",
 	    "start cb-daemon with a lower -m, where the oscillator is that "
 	    "good");
 	strcpy(facts.observed.sources[0].mode, "refclock");
-	expect_largest("the last measurement, by 192.0.2.1, is 12.0 s old",
+	expect_largest("the measurement by 192.0.2.1 that sets it is 12.0 s old",
 	    "give it a shorter poll in chrony.conf");
 	only(CB_PART_ERROR);
 	expect_largest("half the root delay and the root dispersion of "
