@@ -189,8 +189,10 @@ blame_drift(const struct cb_observed *o, struct cb_largest *l)
 		snprintf(l->cure, sizeof(l->cure), "set `minpoll 4 maxpoll 4' "
 		    "for it in chrony.conf, where its owner agrees");
 	else
-		snprintf(l->cure, sizeof(l->cure), "start cb-daemon with a "
-		    "lower -m, where the oscillator is that good");
+		snprintf(l->cure, sizeof(l->cure), "%sstart cb-daemon with a "
+		    "lower -m, where the oscillator is that good",
+		    o->budget_poll > 0 ? "poll it more often still, where it "
+		    "is yours, or " : "");
 }
 
 static void

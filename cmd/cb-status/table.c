@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Facts and verdict go in; a table for a person comes out, of 80 columns.
+ * Facts and verdict go in; a table for a person comes out, which fits 80 columns
+ * with a margin of four.
  */
 #include <inttypes.h>
 #include <stdarg.h>
@@ -11,7 +12,7 @@
 #include "stamp.h"
 #include "ts.h"
 
-#define COLUMNS		80
+#define COLUMNS		76
 #define INDENT		11
 #define MAX_NAME	24
 
@@ -333,9 +334,10 @@ print_counts(FILE *out, const struct cb_observed *o)
 	    "longest gap %s", o->ticks, o->missed_samples,
 	    cb_figure_up(o->longest_gap_ns, gap));
 	print_row(out, "", "%" PRId64 " disruptions, %" PRId64 " steps, %"
-	    PRId64 " sleeps, %" PRId64 " contradictions, %" PRId64
-	    " disagreements", o->disruptions + o->forced_disruptions,
-	    o->steps, o->sleeps, o->contradictions, o->disagreements);
+	    PRId64 " sleeps", o->disruptions + o->forced_disruptions,
+	    o->steps, o->sleeps);
+	print_row(out, "", "%" PRId64 " contradictions, %" PRId64
+	    " disagreements", o->contradictions, o->disagreements);
 }
 
 static void

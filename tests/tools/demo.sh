@@ -167,3 +167,6 @@ show_until has_shown 1
 
 say "$READINGS readings in all; $TRUSTED made a claim, and each time true" \
     "time was inside."
+
+say "What cb-status makes of that, and what to do about it:"
+"$CB_STATUS" -s "$RUN" --vmclock "$VMCLOCK" || :

@@ -428,8 +428,13 @@ the_largest_part_is_named_with_its_cure(void)
 	facts.observed.budget_age_ns = 12 * SEC;
 	facts.observed.sources[0].measured_age_ns = 12 * SEC;
 	expect_largest("the measurement by 192.0.2.1 that sets it is 12.0 s old",
-	    "start cb-daemon with a lower -m, where the oscillator is that "
-	    "good");
+	    "poll it more often still, where it is yours, or start cb-daemon "
+	    "with a lower -m, where the oscillator is that good");
+	facts.observed.budget_poll = 0;
+	facts.observed.sources[0].measured_age_ns = 2 * SEC;
+	expect_largest("the measurement by 192.0.2.1 that sets it is 12.0 s "
+	    "old", "start cb-daemon with a lower -m, where the oscillator is "
+	    "that good");
 	strcpy(facts.observed.sources[0].mode, "refclock");
 	expect_largest("the measurement by 192.0.2.1 that sets it is 12.0 s old",
 	    "give it a shorter poll in chrony.conf");
