@@ -74,6 +74,7 @@ has_left()
 	watch_start
 	shows "OK         within"
 	shows "daemon     pid ${RIG_PID[daemon]}"
+	tm resize-window -x 80 -y 24
 	wait_until 10 shows "the last 3 s"
 	shows "|###"
 	tm send-keys q

@@ -509,7 +509,12 @@ blame_time(const struct cb_facts *f, struct cb_verdict *v,
 	const struct cb_observed *o = &f->observed;
 	char ago[CB_FIGURE];
 
-	if (o->gated)
+	if (strcmp(o->status, "synchronized") == 0)
+		cure(find(v, severity, "%s: the last write is %s old, and "
+		    "readers take a status for 5 s", status,
+		    cb_figure_up(f->age_ns, ago)), "start cb-daemon with a "
+		    "shorter --interval");
+	else if (o->gated)
 		cure(find(v, severity, "%s: chronyd has not updated since "
 		    "the disruption", status), "wait for its next "
 		    "measurements, or hasten them: chronyc burst 4/4");

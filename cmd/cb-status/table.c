@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Facts and verdict go in; a table for a person comes out, which fits 80 columns
- * with a margin of four.
+ * Facts and verdict go in; a table for a person comes out, which fits 80
+ * columns with a margin of four.
  */
 #include <inttypes.h>
 #include <stdarg.h>

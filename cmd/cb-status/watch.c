@@ -20,6 +20,7 @@
 
 #define HISTORY		512	/* looks, and columns at most */
 #define CHART_ROWS	6
+#define CHART_LINES	(CHART_ROWS + 2)
 #define SCALE		10	/* columns */
 
 /* Another screen, no cursor, no wrapping; and back. */
@@ -194,17 +195,27 @@ print_chart(FILE *out, const struct watch *w, size_t columns)
  */
 
 /* As many lines as there is room for; each clears what was there. */
-static void
-put_screen(const char *text, size_t rows)
+static size_t
+put_lines(const char *text, const char *end, size_t row, size_t rows)
 {
-	fputs(HOME, stdout);
-	for (size_t row = 0; *text != '\0' && row < rows; row++) {
+	for (; text < end && row < rows; row++) {
 		size_t len = strcspn(text, "\n");
 
 		printf("%s%.*s" CLEAR_LINE, row == 0 ? "" : "\r\n", (int)len,
 		    text);
 		text += len + (text[len] == '\n');
 	}
+	return row;
+}
+
+/* The end of the table gives way to the chart, unless there is no room. */
+static void
+put_screen(const char *table, const char *chart, const char *end, size_t rows)
+{
+	size_t room = rows >= 2 * CHART_LINES ? rows - CHART_LINES : rows;
+
+	fputs(HOME, stdout);
+	put_lines(chart, end, put_lines(table, chart, 0, room), rows);
 	fputs(CLEAR_REST, stdout);
 	cb_finish_output();
 }
@@ -214,7 +225,7 @@ draw(struct watch *w)
 {
 	struct winsize size = { 0 };
 	char *text = NULL;
-	size_t len;
+	size_t len, chart;
 	FILE *out = open_memstream(&text, &len);
 
 	/* Some terminals do not know, and say 0. */
@@ -224,9 +235,11 @@ draw(struct watch *w)
 	if (out == NULL)
 		return;
 	cb_table_print(out, &w->facts, &w->verdict, w->has_colour);
+	fflush(out);
+	chart = len;
 	print_chart(out, w, size.ws_col);
 	if (fclose(out) == 0)
-		put_screen(text, size.ws_row);
+		put_screen(text, text + chart, text + len, size.ws_row);
 	free(text);
 }
 

@@ -209,6 +209,14 @@ an_answer_that_is_missing_is_no_harm_one_of_no_use_is(void)
 	    "the daemon's log");
 }
 
+/* Readers and the daemon agree. */
+static void
+set_status(clockbound_clock_status status)
+{
+	facts.status = status;
+	strcpy(facts.observed.status, cb_judge_name_status(status));
+}
+
 static void
 trouble(const char *why)
 {
@@ -222,41 +230,48 @@ free_running_is_a_warning_and_says_why(void)
 	const clockbound_clock_status status = CLOCKBOUND_STA_FREE_RUNNING;
 
 	begin("no daemon to say");
-	facts.status = status;
+	set_status(status);
 	facts.answer = CB_ANSWER_ABSENT;
 	expect(CB_WARNING, "free running, and cb-daemon does not tell why; "
 	    "look at its log, and at chronyc tracking");
 	begin("no right to ask chronyd");
-	facts.status = status;
+	set_status(status);
 	trouble("/run/c: cannot connect: Permission denied");
 	expect(CB_WARNING, "free running: chronyd does not answer at /run/c: "
 	    "cannot connect: Permission denied; run cb-daemon as root or as "
 	    "chronyd's user, on Debian _chrony");
 	begin("no socket of chronyd's");
-	facts.status = status;
+	set_status(status);
 	trouble("/run/c: cannot connect: No such file or directory");
 	expect(CB_WARNING, "free running: chronyd does not answer at /run/c: "
 	    "cannot connect: No such file or directory; start chronyd, or "
 	    "give cb-daemon the path of its socket: --chrony-socket");
 	begin("no answer");
-	facts.status = status;
+	set_status(status);
 	trouble("/run/c: no answer");
 	expect(CB_WARNING, "free running: chronyd does not answer at /run/c: "
 	    "no answer; see that chronyd runs: chronyc tracking");
 	begin("local");
-	facts.status = status;
+	set_status(status);
 	strcpy(facts.observed.ref_id, "7F7F0101");
 	expect(CB_WARNING, "free running: chronyd follows its own clock "
 	    "(local); see which sources it has: chronyc sources");
 	begin("not synchronized");
-	facts.status = status;
+	set_status(status);
 	strcpy(facts.observed.leap, "unsynchronized");
 	expect(CB_WARNING, "free running: chronyd is not synchronized; see "
 	    "which sources it has: chronyc sources");
 	begin("no update");
-	facts.status = status;
+	set_status(status);
 	expect(CB_WARNING, "free running: chronyd's last update was 70.0 s "
 	    "ago; see which sources answer: chronyc sources");
+	begin("a slow daemon's");
+	facts.status = status;
+	facts.age_ns = 6 * SEC;
+	facts.observed.interval_ns = 5 * SEC;
+	expect(CB_WARNING, "free running: the last write is 6.00 s old, and "
+	    "readers take a status for 5 s; start cb-daemon with a shorter "
+	    "--interval");
 }
 
 static void
@@ -265,32 +280,32 @@ unknown_is_critical_and_says_why(void)
 	const clockbound_clock_status status = CLOCKBOUND_STA_UNKNOWN;
 
 	begin("no VMClock to look at");
-	facts.status = status;
+	set_status(status);
 	facts.bound.disruption_support = true;
 	facts.vmclock_errno = EACCES;
 	expect(CB_CRITICAL, "the time is unknown: the VMClock /dev/vmclock0 "
 	    "cannot be read: Permission denied; let every user read it, or "
 	    "name it with --vmclock");
 	begin("a marker that is not handled");
-	facts.status = status;
+	set_status(status);
 	facts.bound.disruption_support = true;
 	facts.vmclock.disruption_marker = 7;
 	expect(CB_CRITICAL, "the time is unknown: the VMClock /dev/vmclock0 "
 	    "tells of a disruption that cb-daemon has not handled; look "
 	    "again in a second; then at the daemon's log");
 	begin("an unreliable VMClock");
-	facts.status = status;
+	set_status(status);
 	facts.observed.unreliable = true;
 	expect(CB_CRITICAL, "the time is unknown: the VMClock is unreliable, "
 	    "or cb-daemon cannot read it; look at it: cb-vmclock show");
 	begin("no update since the disruption");
-	facts.status = status;
+	set_status(status);
 	facts.observed.gated = true;
 	expect(CB_CRITICAL, "the time is unknown: chronyd has not updated "
 	    "since the disruption; wait for its next measurements, or hasten "
 	    "them: chronyc burst 4/4");
 	begin("no measurement");
-	facts.status = status;
+	set_status(status);
 	expect(CB_CRITICAL, "the time is unknown: there is no measurement "
 	    "yet that proves a time; wait for chronyd's next one, or hasten "
 	    "it: chronyc burst 4/4");
@@ -302,13 +317,13 @@ disrupted_is_critical_and_says_why(void)
 	const clockbound_clock_status status = CLOCKBOUND_STA_DISRUPTED;
 
 	begin("forced");
-	facts.status = status;
+	set_status(status);
 	facts.observed.forced = true;
 	expect(CB_CRITICAL, "disrupted: SIGUSR1 said that the clock is "
 	    "disrupted; send SIGUSR2 to cb-daemon (pid 42) when that is "
 	    "over");
 	begin("chronyd has not forgotten");
-	facts.status = status;
+	set_status(status);
 	strcpy(facts.observed.phase, "reset");
 	expect(CB_CRITICAL, "disrupted: the clock was disrupted, and chronyd "
 	    "has not forgotten yet what it measured before; see that chronyd "
@@ -348,7 +363,7 @@ what_is_wrong_while_the_time_is_good_is_a_warning(void)
 	CHECK_EQ(verdict.n, 1);
 	begin("the worst comes first");
 	facts.observed.frequency_exceeds_drift = true;
-	facts.status = CLOCKBOUND_STA_UNKNOWN;
+	set_status(CLOCKBOUND_STA_UNKNOWN);
 	expect(CB_CRITICAL, "the time is unknown: there is no measurement "
 	    "yet that proves a time; wait for chronyd's next one, or hasten "
 	    "it: chronyc burst 4/4");
@@ -377,8 +392,8 @@ limits_are_on_the_half_width_and_not_reached_by_equality(void)
 	facts.observed.budget_age_ns = 120 * SEC;
 	expect_within(&l, CB_CRITICAL, "the half-width is 19.0 ms, above "
 	    "3.00 ms; 18.0 ms of that: the measurement by 192.0.2.1 that "
-	    "sets it is 120 s old; set `minpoll 4 maxpoll 4' for it in chrony.conf, "
-	    "where its owner agrees");
+	    "sets it is 120 s old; set `minpoll 4 maxpoll 4' for it in "
+	    "chrony.conf, where its owner agrees");
 	begin("what is not trusted has no width");
 	facts.half_ns = 10 * SEC;
 	facts.status = CLOCKBOUND_STA_UNKNOWN;
@@ -413,7 +428,8 @@ the_largest_part_is_named_with_its_cure(void)
 	struct cb_largest unused;
 
 	only(CB_PART_DRIFT);
-	expect_largest("the measurement by 192.0.2.1 that sets it is 12.0 s old",
+	expect_largest("the measurement by 192.0.2.1 that sets it is 12.0 s "
+	    "old",
 	    "set `minpoll 4 maxpoll 4' for it in chrony.conf, where its "
 	    "owner agrees");
 	facts.observed.budget_age_ns = 360 * SEC;
@@ -427,7 +443,8 @@ the_largest_part_is_named_with_its_cure(void)
 	facts.observed.budget_poll = 4;
 	facts.observed.budget_age_ns = 12 * SEC;
 	facts.observed.sources[0].measured_age_ns = 12 * SEC;
-	expect_largest("the measurement by 192.0.2.1 that sets it is 12.0 s old",
+	expect_largest("the measurement by 192.0.2.1 that sets it is 12.0 s "
+	    "old",
 	    "poll it more often still, where it is yours, or start cb-daemon "
 	    "with a lower -m, where the oscillator is that good");
 	facts.observed.budget_poll = 0;
@@ -436,7 +453,8 @@ the_largest_part_is_named_with_its_cure(void)
 	    "old", "start cb-daemon with a lower -m, where the oscillator is "
 	    "that good");
 	strcpy(facts.observed.sources[0].mode, "refclock");
-	expect_largest("the measurement by 192.0.2.1 that sets it is 12.0 s old",
+	expect_largest("the measurement by 192.0.2.1 that sets it is 12.0 s "
+	    "old",
 	    "give it a shorter poll in chrony.conf");
 	only(CB_PART_ERROR);
 	expect_largest("half the root delay and the root dispersion of "
