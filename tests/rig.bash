@@ -18,6 +18,7 @@ RIG_ROOT=$(cd "${BASH_SOURCE[0]%/*}/.." && pwd)
 RIG_TOOLS=$RIG_ROOT/tests/tools
 CB_DAEMON=$RIG_ROOT/cmd/cb-daemon/cb-daemon
 CB_NOW=$RIG_ROOT/cmd/cb-now/cb-now
+# shellcheck disable=SC2034 # tests do use it
 CB_STATUS=$RIG_ROOT/cmd/cb-status/cb-status
 # shellcheck disable=SC2034 # the demo does, and tests
 CB_VMCLOCK=$RIG_ROOT/cmd/cb-vmclock/cb-vmclock
