@@ -105,14 +105,16 @@ static void
 each_leaf_is_checked(json_t *whole, json_t *o)
 {
 	size_t left = json_object_size(o);
-	const char *key;
+	const char *name;
+	char key[64];
 	void *next;
 	json_t *v;
 
-	json_object_foreach_safe(o, next, key, v) {
+	json_object_foreach_safe(o, next, name, v) {
 		/* What was deleted comes back as the last one. */
 		if (left-- == 0)
 			break;
+		strlcpy(key, name, sizeof(key));
 		json_incref(v);
 		for (int i = 0; i <= 5; i++) {
 			json_t *wrong = wrong_value(i);
