@@ -88,19 +88,13 @@ take_fault(struct cb_facts *f, const clockbound_err *err)
 
 /* The reader's word, and the snapshot that it is about. */
 static void
-read_both(struct cb_facts *f, clockbound_ctx *ctx, struct cb_shm_reader *r)
+read_segment(struct cb_facts *f, clockbound_ctx *ctx)
 {
-	const clockbound_err *failed;
 	clockbound_now_result now;
+	const clockbound_err *failed = clockbound_now(ctx, &now);
 
-	for (int i = 0; i < TRIES; i++) {
-		f->fault = cb_shm_read(r);
-		failed = clockbound_now(ctx, &now);
-		if (cb_shm_read_is_current(r))
-			break;
-	}
-	f->bound = r->bound;
-	f->age_ns = cb_ts_clock(CLOCK_AS_OF) - r->bound.as_of_mono;
+	f->bound = *cb_now_snapshot(ctx);
+	f->age_ns = cb_ts_clock(CLOCK_AS_OF) - f->bound.as_of_mono;
 	if (failed != NULL) {
 		take_fault(f, failed);
 		return;
@@ -112,19 +106,17 @@ read_both(struct cb_facts *f, clockbound_ctx *ctx, struct cb_shm_reader *r)
 static void
 read_vmclock(struct cb_facts *f)
 {
-	const struct cb_vmclock_page *page;
+	struct cb_vmclock_file file;
 
-	page = cb_vmclock_open(f->paths->vmclock);
-	if (page == NULL || !cb_vmclock_read(page, CB_VMCLOCK_WAIT_NS,
-	    &f->vmclock))
+	if (!cb_vmclock_open(&file, f->paths->vmclock) || !cb_vmclock_read(
+	    file.page, CB_VMCLOCK_WAIT_NS, &f->vmclock))
 		f->vmclock_errno = errno;
-	cb_vmclock_close(page);
+	cb_vmclock_close(&file);
 }
 
 void
 cb_gather_segment(struct cb_paths *paths, struct cb_facts *f)
 {
-	struct cb_shm_reader reader;
 	clockbound_ctx *ctx;
 	clockbound_err err;
 
@@ -135,13 +127,11 @@ cb_gather_segment(struct cb_paths *paths, struct cb_facts *f)
 	f->real_ns = cb_ts_clock(CLOCK_REALTIME);
 	look_at_file(f);
 	ctx = clockbound_vmclock_open(paths->shm, paths->vmclock, &err);
-	if (ctx == NULL || !cb_shm_read_open(&reader, paths->shm, &err)) {
+	if (ctx == NULL) {
 		take_fault(f, &err);
-		clockbound_close(ctx);
 		return;
 	}
-	read_both(f, ctx, &reader);
-	cb_shm_read_close(&reader);
+	read_segment(f, ctx);
 	clockbound_close(ctx);
 	if (f->fault == CLOCKBOUND_ERR_NONE && f->bound.disruption_support)
 		read_vmclock(f);
