@@ -247,6 +247,7 @@ struct cb_watch {
 	int64_t gate_ref_time;
 	bool was_missing;
 	int steps_fd;		/* readable after a step; -1: none */
+	bool slept;		/* it was seen before this tick */
 	bool has_asleep;
 	int64_t asleep;		/* the most that was seen */
 	char clocksource[32];
@@ -265,7 +266,7 @@ bool cb_disruption_look(struct cb_daemon *);
 /* After a sample, before it is used: what may have made it untrue. */
 void cb_disruption_weigh(struct cb_daemon *);
 /* Has the machine slept since the tick before?  stepped: the timer said so. */
-bool cb_disruption_has_slept(const struct cb_daemon *, bool stepped);
+bool cb_disruption_has_slept(struct cb_daemon *, bool stepped);
 /* The next attempt to bring chronyd round, when it is due; true: it did. */
 bool cb_disruption_act(struct cb_daemon *);
 int64_t cb_disruption_due(const struct cb_daemon *);

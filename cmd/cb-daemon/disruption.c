@@ -182,15 +182,19 @@ look_at_signals(struct cb_daemon *d)
 /*
  * A kernel that is resumed adds what it takes the sleep for to CLOCK_REALTIME
  * and CLOCK_BOOTTIME alike.  A short one it may take for none at all: the timer
- * then tells of a step, and the clock has not moved.
+ * then tells of a step, and the clock has not moved.  It may yet be moved, by
+ * whomever, before the tick: what was seen is kept for that.
  */
 bool
-cb_disruption_has_slept(const struct cb_daemon *d, bool stepped)
+cb_disruption_has_slept(struct cb_daemon *d, bool stepped)
 {
 	const struct cb_instant *now = &d->sample.after;
+	struct cb_watch *w = &d->watch;
 
-	return (d->watch.has_asleep && now->asleep > d->watch.asleep +
-	    SLEPT_NS) || (stepped && !cb_estimate_is_step(&d->estimate, now));
+	if ((w->has_asleep && now->asleep > w->asleep + SLEPT_NS) ||
+	    (stepped && !cb_estimate_is_step(&d->estimate, now)))
+		w->slept = true;
+	return w->slept;
 }
 
 /* What is told is never too much, so the most that was told is the best. */
@@ -239,6 +243,7 @@ look_at_clocks(struct cb_daemon *d)
 		cb_clocks_read(&d->sample.after);
 	slept = cb_disruption_has_slept(d, stepped);
 	note_asleep(w, d->sample.after.asleep);
+	w->slept = false;
 	d->counts.sleeps += slept;
 	d->counts.clocksources += other;
 	d->counts.steps += stepped && !slept;

@@ -353,10 +353,16 @@ a_short_sleep_is_not_taken_for_a_step(void)
 	/* A slew may have moved it; a step moves it farther than any slew. */
 	begin();
 	pass(100 * MS);
-	d.sample.after.real += 9 * MS;
-	CHECK(cb_disruption_has_slept(&d, true));
-	d.sample.after.real += 2 * MS;
+	d.sample.after.real += 11 * MS;
 	CHECK(!cb_disruption_has_slept(&d, true));
+	d.sample.after.real -= 2 * MS;
+	CHECK(cb_disruption_has_slept(&d, true));
+	/* What was seen before the tick is not undone by a step since. */
+	stepped = true;
+	d.sample.after.real += 3 * S;
+	tick();
+	CHECK(!d.estimate.has_interval);
+	CHECK_EQ(d.counts.sleeps, 1);
 }
 
 static void

@@ -114,6 +114,8 @@ static struct {
 	fix ref_time;
 	int64_t update_interval_ns;
 	bool steers, old_refclock_age, dead, untold, synced, lies, stepped;
+	/* Since the tick: chronyd has stepped the clock, the machine slept. */
+	bool moved, slept;
 	bool has_vmclock;
 	size_t n;
 	struct server servers[MAX_SERVERS];
@@ -267,8 +269,9 @@ update(const struct server *s)
 	w.real_ppb = -w.freq_ppb;
 	if (!w.steers) {
 		w.real_ppb = 0;
-	} else if (llabs(to_ns(corr)) > between(1, 1000) * MS) {
+	} else if (!w.slept && llabs(to_ns(corr)) > between(1, 1000) * MS) {
 		w.at.real = w.at.cooked;
+		w.moved = true;
 		count.steps++;
 	} else {
 		start_slew(to_ns(corr));
@@ -533,7 +536,7 @@ fall_asleep(void)
 	w.asleep_ns += told;
 	for (size_t i = 0; i < w.n; i++)
 		w.servers[i].reply_ns = NEVER;
-	w.stepped = w.untold = true;
+	w.stepped = w.untold = w.slept = true;
 	count.sleeps++;
 }
 
@@ -864,14 +867,25 @@ start_late(void)
 		restart();
 }
 
-/* From its sleep, before it asks anybody: from then on readers are told. */
+/*
+ * The daemon is woken at once, and readers are told before it asks anybody.
+ * What comes in the tick of another step cannot be told apart from that.
+ */
 static void
-wake(struct cb_daemon *d, void befall(void))
+wake(struct cb_daemon *d, void befall(void), struct cb_shm_reader *r,
+    uint64_t seed)
 {
+	if (w.stepped || w.moved)
+		return;
 	befall();
 	cb_loop_step(d);
-	w.untold = false;
+	/* The daemon knows, whatever chronyd does from here on. */
+	w.slept = w.untold = false;
 	count.woken++;
+	for (int i = 0; i < 8; i++) {
+		pass(between(0, MS));
+		read_once(r, seed);
+	}
 }
 
 static void
@@ -902,7 +916,7 @@ live(uint64_t seed)
 		}
 		if (one_in(20000))
 			step();
-		if (one_in(5000)) {
+		if (one_in(5000) && !w.stepped && !w.moved) {
 			fall_asleep();
 			next = w.now_ns + d.options.interval_ns;
 		}
@@ -918,11 +932,11 @@ live(uint64_t seed)
 			next += between(0, 3 * S);
 		for (int i = 0; i < 8; i++) {
 			pass(between(0, cb_ts_max(next - w.now_ns, 0) / 4));
-			if (one_in(100000))
-				wake(&d, one_in(2) ? step : fall_asleep);
 			read_once(&r, seed);
 		}
 		pass_until(next);
+		if (one_in(10000))
+			wake(&d, one_in(2) ? step : fall_asleep, &r, seed);
 	}
 }
 
@@ -1176,7 +1190,7 @@ cb_clocks_was_stepped(int fd)
 	bool was = w.stepped;
 
 	(void)fd;
-	w.stepped = false;
+	w.stepped = w.moved = w.slept = false;
 	return was;
 }
 
