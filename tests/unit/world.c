@@ -610,6 +610,11 @@ happen(void)
 		/* Whoever does not know of it must not measure across it. */
 		if (!w.announces)
 			forget_samples();
+		/* Whose clock is past it cannot announce it any more. */
+		if (!w.announces && w.at.real >= leap_label()) {
+			w.untold = true;
+			w.end_ns = w.now_ns;
+		}
 	}
 	if (next_leap() <= w.now_ns) {
 		excuse_late_daemon();
@@ -875,7 +880,7 @@ static void
 wake(struct cb_daemon *d, void befall(void), struct cb_shm_reader *r,
     uint64_t seed)
 {
-	if (w.stepped || w.moved)
+	if (w.stepped || w.moved || w.now_ns >= w.end_ns)
 		return;
 	befall();
 	cb_loop_step(d);
