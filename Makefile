@@ -44,7 +44,8 @@ PURE_OBJS =	cmd/cb-daemon/estimate.o cmd/cb-daemon/status.o \
 DAEMON_OBJS =	cmd/cb-daemon/cb-daemon.o cmd/cb-daemon/clocks.o \
 		cmd/cb-daemon/source.o $(PURE_OBJS) \
 		cmd/cb-daemon/disruption.o cmd/cb-daemon/observe.o \
-		cmd/cb-daemon/loop.o cmd/cb-daemon/log.o
+		cmd/cb-daemon/notify.o cmd/cb-daemon/loop.o \
+		cmd/cb-daemon/log.o
 NOW_OBJS =	cmd/cb-now/cb-now.o cmd/cb-now/reading.o \
 		cmd/cb-now/format.o cmd/cb-now/question.o \
 		cmd/cb-now/stream.o cmd/cb-now/wait.o
@@ -71,9 +72,10 @@ UNIT_TESTS =	tests/unit/budget tests/unit/chrony tests/unit/estimate \
 MODELS =	tests/unit/disruption tests/unit/world
 WORLD_OBJS =	cmd/cb-daemon/source.o $(PURE_OBJS) \
 		cmd/cb-daemon/disruption.o cmd/cb-daemon/observe.o \
-		cmd/cb-daemon/loop.o
+		cmd/cb-daemon/notify.o cmd/cb-daemon/loop.o
 TOOLS =		tests/tools/feed-sock tests/tools/fake-chronyd \
-		tests/tools/look tests/tools/serve tests/tools/vmclock-node
+		tests/tools/look tests/tools/manager tests/tools/serve \
+		tests/tools/vmclock-node
 BENCHES =	tests/bench/now tests/bench/loop tests/bench/start
 MANUALS =	man/cb-daemon.8 man/cb-now.1 man/cb-status.1 \
 		man/cb-vmclock.1 \

@@ -260,9 +260,11 @@ main(int argc, char *argv[])
 	cb_estimate_init(&d.estimate, d.options.max_drift_ppb);
 	cb_disruption_open(&d);
 	cb_observe_open(&d);
+	cb_notify_open(&d.notify);
 	cb_log_info("version " CB_VERSION ", source %s at %s, publishing to "
 	    "%s", d.source->name, d.options.chrony_socket, d.options.run_dir);
 	ended = cb_loop_run(&d);
+	cb_notify_stop(&d.notify);
 	cb_observe_close(&d);
 	cb_disruption_close(&d);
 	cb_source_close(&d);

@@ -5,6 +5,9 @@
 #ifndef CB_DAEMON_H
 #define CB_DAEMON_H
 
+#include <sys/socket.h>
+#include <sys/un.h>
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -185,6 +188,7 @@ enum cb_input cb_status_input(const struct cb_chrony_tracking *,
     int64_t cooked_ns);
 clockbound_clock_status cb_status_next(clockbound_clock_status,
     enum cb_input, enum cb_disruption);
+const char *cb_status_name(clockbound_clock_status);
 
 /*
  * publish.c: what a reader has to know, and the segment's body.  PURE.
@@ -325,6 +329,25 @@ void cb_observe_close(struct cb_daemon *);
 void cb_observe_serve(struct cb_daemon *);
 
 /*
+ * notify.c: tells the service manager that has started us, where one has.
+ */
+struct cb_notify {
+	struct sockaddr_un address;
+	socklen_t len;		/* of address; 0: there is nobody */
+	int64_t watchdog_ns;	/* 0: nobody waits for us */
+	int64_t fed_mono;	/* when it was told that we are alive */
+	bool ready;		/* was told, and */
+	clockbound_clock_status status;	/* this */
+	bool failed;		/* to tell it, which was logged */
+};
+
+void cb_notify_open(struct cb_notify *);
+/* After a tick, which has published this status. */
+void cb_notify_tick(struct cb_notify *, clockbound_clock_status,
+    int64_t mono);
+void cb_notify_stop(struct cb_notify *);
+
+/*
  * The whole daemon.
  */
 struct cb_options {
@@ -368,6 +391,7 @@ struct cb_daemon {
 	struct cb_instant since;	/* when status became what it is */
 	struct cb_shm_writer writer;
 	struct cb_observe observe;
+	struct cb_notify notify;
 	struct cb_counts counts;
 
 	/* loop.c */

@@ -160,13 +160,9 @@ set_status(struct cb_daemon *d, enum cb_input input)
 static void
 log_status(const struct cb_daemon *d, clockbound_clock_status before)
 {
-	static const char *const names[] = {
-		"unknown", "synchronized", "free running", "disrupted"
-	};
-
 	if (d->status != before)
-		cb_log_info("status %s, was %s", names[d->status],
-		    names[before]);
+		cb_log_info("status %s, was %s", cb_status_name(d->status),
+		    cb_status_name(before));
 }
 
 /* A condition counts when it begins. */
@@ -360,6 +356,8 @@ cb_loop_run(struct cb_daemon *d)
 			next = cb_clocks_mono();
 		if (cb_clocks_mono() >= next) {
 			cb_loop_tick(d);
+			cb_notify_tick(&d->notify, d->status,
+			    cb_clocks_mono());
 			/* Whole intervals that are late are lost. */
 			next = cb_ts_max(next + d->options.interval_ns,
 			    cb_clocks_mono());

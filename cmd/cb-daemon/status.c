@@ -54,3 +54,16 @@ cb_status_next(clockbound_clock_status state, enum cb_input input,
 		return CLOCKBOUND_STA_UNKNOWN;
 	return (clockbound_clock_status)next[state][input];
 }
+
+const char *
+cb_status_name(clockbound_clock_status status)
+{
+	static const char *const names[] = {
+		[CLOCKBOUND_STA_UNKNOWN] =	"unknown",
+		[CLOCKBOUND_STA_SYNCHRONIZED] =	"synchronized",
+		[CLOCKBOUND_STA_FREE_RUNNING] =	"free running",
+		[CLOCKBOUND_STA_DISRUPTED] =	"disrupted"
+	};
+
+	return names[status];
+}
