@@ -12,6 +12,13 @@ SBINDIR ?=	$(PREFIX)/sbin
 LIBDIR ?=	$(PREFIX)/lib
 INCLUDEDIR ?=	$(PREFIX)/include
 MANDIR ?=	$(PREFIX)/share/man
+DATADIR ?=	$(PREFIX)/share/clockbound-tools
+UNITDIR ?=	$(PREFIX)/lib/systemd/system
+UDEVDIR ?=	$(PREFIX)/lib/udev/rules.d
+BASHCOMPDIR ?=	$(PREFIX)/share/bash-completion/completions
+ZSHCOMPDIR ?=	$(PREFIX)/share/zsh/site-functions
+# As whom chronyd runs: its socket is for nobody else.
+CHRONY_USER ?=	_chrony
 
 CC ?=		cc
 AR ?=		ar
@@ -171,6 +178,21 @@ tests: $(UNIT_TESTS) $(MODELS) $(TOOLS)
 FUNCTIONS =	clockbound_open clockbound_vmclock_open clockbound_now \
 		clockbound_close
 
+# FROM:TO, of what goes to the machine as it is but for these names.
+METRICS =	dist/systemd/cb-status-metrics
+DIST =		dist/systemd/cb-daemon.service.in:$(UNITDIR)/cb-daemon.service \
+		$(METRICS).socket:$(UNITDIR)/cb-status-metrics.socket \
+		$(METRICS)@.service.in:$(UNITDIR)/cb-status-metrics@.service \
+		dist/udev/60-clockbound.rules:$(UDEVDIR)/60-clockbound.rules \
+		dist/completion/_clockbound-tools:$(ZSHCOMPDIR)/_clockbound-tools \
+		$(addprefix dist/completion/clockbound-tools.bash:$(BASHCOMPDIR)/,\
+		    cb-daemon cb-now cb-status cb-vmclock) \
+		$(foreach f,openrc/cb-daemon freebsd/cb_daemon \
+		    prometheus/clockbound.rules.yml \
+		    grafana/clockbound.json,dist/$(f):$(DATADIR)/$(f))
+FILL =		sed -e 's,@BINDIR@,$(BINDIR),g' -e 's,@SBINDIR@,$(SBINDIR),g' \
+		    -e 's,@CHRONY_USER@,$(CHRONY_USER),g'
+
 install: all
 	install -d "$(DESTDIR)$(BINDIR)" "$(DESTDIR)$(SBINDIR)" \
 	    "$(DESTDIR)$(LIBDIR)" "$(DESTDIR)$(INCLUDEDIR)"
@@ -192,6 +214,10 @@ install: all
 		ln -sf clockbound.3 "$(DESTDIR)$(MANDIR)/man3/$$f.3" || \
 		    exit; \
 	done
+	for f in $(DIST); do \
+		to="$(DESTDIR)$${f#*:}" && install -d "$${to%/*}" && \
+		$(FILL) "$${f%%:*}" >"$$to" && chmod 644 "$$to" || exit; \
+	done
 	$(UPDATE_LINKER)
 
 uninstall:
@@ -208,6 +234,9 @@ uninstall:
 	done
 	for f in $(FUNCTIONS); do \
 		rm -f "$(DESTDIR)$(MANDIR)/man3/$$f.3"; \
+	done
+	for f in $(DIST); do \
+		rm -f "$(DESTDIR)$${f#*:}"; \
 	done
 	$(UPDATE_LINKER)
 

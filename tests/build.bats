@@ -55,7 +55,19 @@ build_with() {
 		./usr/lib/libclockbound.a
 		./usr/lib/libclockbound.so
 		./usr/lib/libclockbound.so.0
+		./usr/lib/systemd/system/cb-daemon.service
+		./usr/lib/systemd/system/cb-status-metrics.socket
+		./usr/lib/systemd/system/cb-status-metrics@.service
+		./usr/lib/udev/rules.d/60-clockbound.rules
 		./usr/sbin/cb-daemon
+		./usr/share/bash-completion/completions/cb-daemon
+		./usr/share/bash-completion/completions/cb-now
+		./usr/share/bash-completion/completions/cb-status
+		./usr/share/bash-completion/completions/cb-vmclock
+		./usr/share/clockbound-tools/freebsd/cb_daemon
+		./usr/share/clockbound-tools/grafana/clockbound.json
+		./usr/share/clockbound-tools/openrc/cb-daemon
+		./usr/share/clockbound-tools/prometheus/clockbound.rules.yml
 		./usr/share/man/man1/cb-now.1
 		./usr/share/man/man1/cb-status.1
 		./usr/share/man/man1/cb-vmclock.1
@@ -68,6 +80,7 @@ build_with() {
 		./usr/share/man/man5/clockbound-shm.5
 		./usr/share/man/man7/clockbound.7
 		./usr/share/man/man8/cb-daemon.8
+		./usr/share/zsh/site-functions/_clockbound-tools
 	EOF
 	rm "$DIR/list"
 	make uninstall PREFIX=/usr DESTDIR="$DIR" >/dev/null
@@ -129,5 +142,9 @@ options_of_usage() {
 
 @test "the shell scripts are clean" {
 	shellcheck -x tests/tools/*.sh tests/bench/*.sh tests/*.bash .ci/run \
-	    tests/vm/*.sh tests/vm/*.bash tests/vm/init
+	    tests/vm/*.sh tests/vm/*.bash tests/vm/init \
+	    dist/completion/*.bash dist/openrc/* dist/freebsd/*
+	for script in dist/openrc/* dist/freebsd/*; do
+		sh -n "$script"
+	done
 }

@@ -14,7 +14,8 @@ packages() {
 		    "libjansson-dev:/usr/include/jansson.h" ;;
 	demo)	echo "chrony:chronyd" ;;
 	check)	echo "bats:bats parallel:parallel mandoc:mandoc jq:jq" \
-		    "clang:clang shellcheck:shellcheck tmux:tmux" ;;
+		    "clang:clang shellcheck:shellcheck tmux:tmux zsh:zsh" \
+		    "systemd:systemd-analyze" ;;
 	metrics) echo "prometheus:prometheus" \
 		    "prometheus-node-exporter:prometheus-node-exporter" ;;
 	vm)	echo "xz-utils:xz" ;;
