@@ -18,7 +18,8 @@ packages() {
 		    "systemd:systemd-analyze" ;;
 	metrics) echo "prometheus:prometheus" \
 		    "prometheus-node-exporter:prometheus-node-exporter" ;;
-	vm)	echo "xz-utils:xz" ;;
+	vm)	echo "xz-utils:xz debootstrap:debootstrap" \
+		    "e2fsprogs:mke2fs" ;;
 	bench)	echo "hyperfine:hyperfine" ;;
 	*)	echo "deps.sh: $1: expected build, demo, check, metrics," \
 		    "vm or bench" >&2

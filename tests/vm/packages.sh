@@ -24,15 +24,9 @@ for command in apt-get dpkg flock xz; do
 done
 keyring=/usr/share/keyrings/debian-archive-keyring.gpg
 [ -e $keyring ] || cannot "there is no $keyring"
-codename=$(. /etc/os-release && echo "$ID ${VERSION_CODENAME-}")
-case $codename in
-"debian "?*) codename=${codename#debian } ;;
-*) cannot "its packages are Debian's, and this is not Debian" ;;
-esac
-# Where this machine's own packages come from.
-mirror=$(grep -rhoE 'https?://[^] ]+/debian/?( |$)' /etc/apt/sources.list \
-    /etc/apt/sources.list.d 2>/dev/null | sed -n '1{s/ //;s,/$,,;p}')
-: "${mirror:=http://deb.debian.org/debian}"
+debian=$("${0%/*}/debian.sh")
+codename=${debian% *}
+mirror=${debian#* }
 
 mkdir -p "$1"
 dir=$(cd "$1" && pwd)

@@ -13,6 +13,14 @@
 
 VM_DIR=${XDG_CACHE_HOME:-$HOME/.cache}/clockbound-tools/vm
 VM_TESTS=${BASH_SOURCE[0]%/*}
+VM_MEMORY=192
+# Where the guest's cb-daemon publishes.
+VM_RUN=/run/cb
+
+fetch_parts()
+{
+	"$VM_TESTS/packages.sh" "$VM_DIR"
+}
 
 # add PATH [NAME]: a program, and the shared objects that it needs.
 add()
@@ -39,24 +47,34 @@ add_module()
 	esac >"$ROOT/modules/$1.ko"
 }
 
-# The guest's files, at $RIG/initrd.
+# pack INIT MODULE...: $ROOT, with busybox, becomes $RIG/initrd.
+pack()
+{
+	local module
+
+	add "$(find "$VM_DIR/qemu" -path '*/bin/busybox')"
+	install "$VM_TESTS/$1" "$ROOT/init"
+	for module in "${@:2}"; do
+		add_module "$module"
+	done
+	(cd "$ROOT" && find . | "$ROOT/bin/busybox" cpio -o -H newc) \
+	    2>/dev/null | gzip -1 >"$RIG/initrd"
+}
+
+# The guest's files.
 make_initrd()
 {
-	local ROOT=$RIG/root module
+	local ROOT=$RIG/root
 
 	mkdir -p "$ROOT/etc" "$ROOT/var"
 	ln -s /run "$ROOT/var/run"
-	add "$(find "$VM_DIR/qemu" -path '*/bin/busybox')"
 	add "$CB_DAEMON"
 	add "$CB_NOW"
 	add "$RIG_ROOT/cmd/cb-vmclock/cb-vmclock"
 	add "$RIG_TOOLS/vmclock-node"
 	add "$RIG/chronyd"
 	add "$(command -v rtcwake)"
-	for module in failover net_failover virtio_net ptp_vmclock; do
-		add_module "$module"
-	done
-	install "$VM_TESTS/init" "$ROOT/init"
+	install "$VM_TESTS/shell" "$ROOT/shell"
 	echo "root:x:0:0::/:/bin/sh" >"$ROOT/etc/passwd"
 	echo "nobody:x:65534:65534::/:/bin/sh" >>"$ROOT/etc/passwd"
 	cat >"$ROOT/etc/chrony.conf" <<-EOF
@@ -67,8 +85,13 @@ make_initrd()
 	bindcmdaddress /run/chrony/chronyd.sock
 	pidfile /run/chronyd.pid
 	EOF
-	(cd "$ROOT" && find . | "$ROOT/bin/busybox" cpio -o -H newc) \
-	    2>/dev/null | gzip -1 >"$RIG/initrd"
+	pack init failover net_failover virtio_net ptp_vmclock
+}
+
+# The guest's disk, at $RIG/disk: room for snapshots.
+make_disk()
+{
+	"$VM_DIR/qemu/usr/bin/qemu-img" create -q -f qcow2 "$RIG/disk" 512M
 }
 
 # A timer with a frequency of its own: QEMU's cycle counter, without hardware's
@@ -83,13 +106,13 @@ boot()
 	kernel=$(find "$VM_DIR/kernel" -name 'vmlinuz*' -type f)
 	library=$VM_DIR/qemu/usr/lib/x86_64-linux-gnu
 	library+=:$VM_DIR/qemu/lib/x86_64-linux-gnu
-	LD_LIBRARY_PATH=$library "$VM_DIR/qemu/usr/bin/qemu-img" create -q \
-	    -f qcow2 "$RIG/disk" 512M
+	LD_LIBRARY_PATH=$library make_disk
 	mkfifo "$RIG/shell.in" "$RIG/shell.out" "$RIG/qmp.in" "$RIG/qmp.out"
 	vm_attach
-	spawn qemu env "LD_LIBRARY_PATH=$library" "$qemu" -L "$VM_DIR/qemu/usr/share/qemu" \
+	spawn qemu env "LD_LIBRARY_PATH=$library" "$qemu" \
+	    -L "$VM_DIR/qemu/usr/share/qemu" \
 	    -L "$VM_DIR/qemu/usr/share/seabios" \
-	    -accel tcg -cpu max -machine q35,hpet=on -m 192 -nodefaults \
+	    -accel tcg -cpu max -machine q35,hpet=on -m "$VM_MEMORY" -nodefaults \
 	    -display none -no-reboot -device vmclock \
 	    -kernel "$kernel" -initrd "$RIG/initrd" -append "$CMDLINE" \
 	    -netdev user,id=net,restrict=off \
@@ -106,14 +129,13 @@ boot()
 vm_open()
 {
 	rig_open || return
-	"$VM_TESTS/packages.sh" "$VM_DIR" 2>"$RIG/why" || return
+	fetch_parts 2>"$RIG/why" || return
 	chronyd_start host "local stratum 1" "allow 127.0.0.1" \
 	    "bindaddress 127.0.0.1" "port $RIG_PORT" || return
 	make_initrd && boot || return
 	FIRST_LINE=
-	wait_until 60 is_up_or_gone && is_running qemu || return
-	monitor_execute qmp_capabilities || return
-	guest "mkdir -m 750 /run/chrony && chronyd -u root -f /etc/chrony.conf"
+	wait_until 180 is_up_or_gone && is_running qemu || return
+	monitor_execute qmp_capabilities
 }
 
 # The first line may come in parts.
@@ -196,7 +218,7 @@ read_now()
 	now_us
 	SENT_NS=$((NOW_US * 1000))
 	CODE=0
-	guest "cb-now -s /run/cb" || CODE=$?
+	guest "cb-now -s $VM_RUN" || CODE=$?
 	now_us
 	GOT_NS=$(((NOW_US + 1) * 1000))
 	LINE=${OUTPUT%$'\n'}
