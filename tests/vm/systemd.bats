@@ -39,17 +39,20 @@ make_initrd()
 
 	units=$over/etc/systemd/system
 	make -s -C "$RIG_ROOT" install DESTDIR="$over" >"$RIG/install.log"
-	mkdir -p "$units/multi-user.target.wants" "$over/etc/chrony" \
+	mkdir -p "$units/multi-user.target.wants" \
+	    "$units/graphical.target.wants" "$over/etc/chrony" \
 	    "$over/etc/systemd/network"
 	install -D "$VM_TESTS/shell" "$over/usr/local/sbin/shell"
 	install "$(find "$VM_DIR/qemu" -path '*/bin/busybox')" \
 	    "$over/usr/local/sbin/busybox"
-	printf '%s\n' '[Service]' 'ExecStart=/bin/sh /usr/local/sbin/shell' \
+	printf '%s\n' '[Unit]' 'After=multi-user.target' \
+	    '[Service]' 'ExecStart=/bin/sh /usr/local/sbin/shell' \
 	    >"$units/shell.service"
 	printf '%s\n' '[Match]' 'Name=e*' '[Network]' 'Address=10.0.2.15/24' \
 	    >"$over/etc/systemd/network/net.network"
-	ln -s ../shell.service /lib/systemd/system/systemd-networkd.service \
+	ln -s /lib/systemd/system/systemd-networkd.service \
 	    "$units/multi-user.target.wants"
+	ln -s ../shell.service "$units/graphical.target.wants"
 	printf '%s\n' \
 	    "server 10.0.2.2 port $RIG_PORT minpoll 0 maxpoll 0 iburst" \
 	    "makestep 0.05 -1" "maxclockerror 50" \
@@ -171,7 +174,7 @@ has_logged()
 @test "metrics are told to whoever connects" {
 	[[ -x $RIG_ROOT/cmd/cb-status/cb-status ]] || skip "no cb-status yet"
 	guest "systemctl enable --now cb-status-metrics.socket"
-	wait_until 30 guest "busybox wget -qO- http://127.0.0.1:10123/metrics |
+	wait_until 30 guest "busybox wget -qO- http://127.0.0.1:10123/metrics | \
 grep -qF 'clockbound_status{status=\"synchronized\"} 1'"
 }
 

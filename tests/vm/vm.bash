@@ -172,7 +172,7 @@ guest()
 	number=$NOW_US
 	printf '%s %s\n' "$number" "$1" >&"$TO_SHELL"
 	OUTPUT=
-	while read -r -t 20 line <&"$FROM_SHELL"; do
+	while read -r -t 60 line <&"$FROM_SHELL"; do
 		case $line in
 		"$number = "*) return "${line##* }" ;;
 		"$number "*) OUTPUT+=${line#* }$'\n' ;;
