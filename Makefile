@@ -180,18 +180,19 @@ FUNCTIONS =	clockbound_open clockbound_vmclock_open clockbound_now \
 
 # FROM:TO, of what goes to the machine as it is but for these names.
 METRICS =	dist/systemd/cb-status-metrics
-DIST =		dist/systemd/cb-daemon.service.in:$(UNITDIR)/cb-daemon.service \
-		$(METRICS).socket:$(UNITDIR)/cb-status-metrics.socket \
-		$(METRICS)@.service.in:$(UNITDIR)/cb-status-metrics@.service \
-		dist/udev/60-clockbound.rules:$(UDEVDIR)/60-clockbound.rules \
-		dist/completion/_clockbound-tools:$(ZSHCOMPDIR)/_clockbound-tools \
-		$(addprefix dist/completion/clockbound-tools.bash:$(BASHCOMPDIR)/,\
-		    cb-daemon cb-now cb-status cb-vmclock) \
-		$(foreach f,openrc/cb-daemon freebsd/cb_daemon \
-		    prometheus/clockbound.rules.yml \
-		    grafana/clockbound.json,dist/$(f):$(DATADIR)/$(f))
-FILL =		sed -e 's,@BINDIR@,$(BINDIR),g' -e 's,@SBINDIR@,$(SBINDIR),g' \
-		    -e 's,@CHRONY_USER@,$(CHRONY_USER),g'
+COMPLETE =	dist/completion
+DIST =	dist/systemd/cb-daemon.service.in:$(UNITDIR)/cb-daemon.service \
+	$(METRICS).socket:$(UNITDIR)/cb-status-metrics.socket \
+	$(METRICS)@.service.in:$(UNITDIR)/cb-status-metrics@.service \
+	dist/udev/60-clockbound.rules:$(UDEVDIR)/60-clockbound.rules \
+	$(COMPLETE)/_clockbound-tools:$(ZSHCOMPDIR)/_clockbound-tools \
+	$(addprefix $(COMPLETE)/clockbound-tools.bash:$(BASHCOMPDIR)/, \
+	    cb-daemon cb-now cb-status cb-vmclock) \
+	$(foreach f,openrc/cb-daemon freebsd/cb_daemon \
+	    prometheus/clockbound.rules.yml grafana/clockbound.json, \
+	    dist/$(f):$(DATADIR)/$(f))
+FILL =	sed -e 's,@BINDIR@,$(BINDIR),g' -e 's,@SBINDIR@,$(SBINDIR),g' \
+	    -e 's,@CHRONY_USER@,$(CHRONY_USER),g'
 
 install: all
 	install -d "$(DESTDIR)$(BINDIR)" "$(DESTDIR)$(SBINDIR)" \

@@ -158,7 +158,8 @@ UNITS=(cb-daemon.service cb-status-metrics.socket cb-status-metrics@.service)
 	    lib/systemd/system/cb-status-metrics@.service
 	grep -qx "command=$PWD/sbin/cb-daemon" \
 	    share/clockbound-tools/openrc/cb-daemon
-	(($(grep -rlw somebody lib/systemd share/clockbound-tools | wc -l) == 3))
+	grep -rlw somebody lib/systemd share/clockbound-tools >"$RIG/found"
+	(($(wc -l <"$RIG/found") == 3))
 }
 
 # built PROGRAM: its path, or nothing.
@@ -249,7 +250,8 @@ dashboard_has()
 
 @test "the dashboard is one: IDs, places and data sources" {
 	dashboard_has '.title and .uid and .schemaVersion >= 36'
-	dashboard_has '[.panels[].id] | length > 5 and length == (unique | length)'
+	dashboard_has '[.panels[].id] |
+	    length > 5 and length == (unique | length)'
 	dashboard_has 'all(.panels[]; .title != "" and (.targets | length > 0)
 	    and ([.targets[].refId] | length == (unique | length)))'
 	dashboard_has '[.panels[] | .datasource, .targets[].datasource] |

@@ -174,7 +174,8 @@ has_logged()
 @test "metrics are told to whoever connects" {
 	[[ -x $RIG_ROOT/cmd/cb-status/cb-status ]] || skip "no cb-status yet"
 	guest "systemctl enable --now cb-status-metrics.socket"
-	wait_until 30 guest "busybox wget -qO- http://127.0.0.1:10123/metrics | \
+	wget="busybox wget -qO- http://127.0.0.1:10123/metrics"
+	wait_until 30 guest "$wget | \
 grep -qF 'clockbound_status{status=\"synchronized\"} 1'"
 }
 

@@ -112,8 +112,8 @@ boot()
 	spawn qemu env "LD_LIBRARY_PATH=$library" "$qemu" \
 	    -L "$VM_DIR/qemu/usr/share/qemu" \
 	    -L "$VM_DIR/qemu/usr/share/seabios" \
-	    -accel tcg -cpu max -machine q35,hpet=on -m "$VM_MEMORY" -nodefaults \
-	    -display none -no-reboot -device vmclock \
+	    -accel tcg -cpu max -machine q35,hpet=on -m "$VM_MEMORY" \
+	    -nodefaults -display none -no-reboot -device vmclock \
 	    -kernel "$kernel" -initrd "$RIG/initrd" -append "$CMDLINE" \
 	    -netdev user,id=net,restrict=off \
 	    -device virtio-net-pci,netdev=net,romfile= \
