@@ -120,11 +120,12 @@ is_abstract_there()
 # The files
 #
 
-# install_all: at $RIG/usr, and the names in the files are those.
+# install_all [VARIABLE=VALUE...]: at $RIG/usr, and the names in the files are
+# those.  A DESTDIR keeps the machine's own linker out of it.
 install_all()
 {
 	make install DESTDIR=/ PREFIX="$RIG/usr" "$@" >/dev/null
-	# Those of a program that is not built.
+	# A unit's program has to be there, built or not.
 	for program in "${PROGRAMS[@]}"; do
 		[[ -e $RIG/usr/bin/$program || -e $RIG/usr/sbin/$program ]] ||
 		    install /bin/true "$RIG/usr/bin/$program"

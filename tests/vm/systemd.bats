@@ -115,7 +115,7 @@ has_logged()
 }
 
 @test "no VMClock yet: the service fails, and says why" {
-	! guest "systemctl enable --now cb-daemon"
+	guest "! systemctl enable --now cb-daemon"
 	[[ $OUTPUT == *"Created symlink"*"Job for cb-daemon"*"failed"* ]]
 	wait_until 20 has_logged "VMClock /dev/vmclock0: No such file"
 	has_logged "or do without one: --disable-clock-disruption-support"
@@ -165,7 +165,7 @@ has_logged()
 
 @test "without a VMClock, once the operator has said so" {
 	guest "systemctl stop cb-daemon && busybox rmmod ptp_vmclock"
-	! guest "systemctl start cb-daemon"
+	guest "! systemctl start cb-daemon"
 	guest "echo CB_DAEMON_OPTIONS=-d >/etc/default/cb-daemon"
 	guest "systemctl start cb-daemon"
 	watch_until 60 is_synchronised
