@@ -154,7 +154,6 @@ demo:
 
 check:
 	tests/tools/deps.sh build demo check
-	tests/tools/deps.sh metrics || echo "Doing without them"
 	@echo Building
 	@$(MAKE) -s all tests
 	tests/tools/check.sh tests

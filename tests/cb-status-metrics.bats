@@ -43,11 +43,6 @@ value()
 	sed -n "s/^clockbound_$1 //p" "$RIG/metrics"
 }
 
-needs()
-{
-	command -v "$1" >/dev/null || skip "no $1: Debian's $2 has it"
-}
-
 @test "every metric is in the page, and the other way" {
 	synchronized
 	metrics
@@ -60,7 +55,7 @@ needs()
 }
 
 @test "promtool finds no fault with them, whatever the state" {
-	needs promtool prometheus
+	needs prometheus promtool
 	metrics
 	promtool check metrics <"$RIG/metrics"
 	(($(value segment_readable) == 0 && $(value daemon_up) == 0))

@@ -34,6 +34,19 @@ fi
 # chronyd is there, and not in everybody's path.
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 
+# needs PACKAGE PROGRAM: it is found by its name from then on, or the test is
+# skipped.
+needs()
+{
+	local path
+
+	run "$RIG_TOOLS/unpacked.sh" "$@"
+	# shellcheck disable=SC2154 # bats's
+	((status == 0)) || skip "$output"
+	path=$output
+	PATH=${path%/*}:$PATH
+}
+
 # A private directory, by a short name: a socket's has 107 bytes at most.
 #
 # chronyd binds its port with SO_REUSEADDR, so that a second one on the same

@@ -227,6 +227,8 @@ print_daemon(FILE *out, const struct cb_facts *f)
 	    "When the daemon's status became what it is.");
 	print_flag(out, "chrony_answers", o->answered,
 	    "chronyd answers the daemon.");
+	print_flag(out, "frequency_exceeds_drift", o->frequency_exceeds_drift,
+	    "The oscillator is off by more than the daemon was told.");
 	if (o->has_report)
 		print_chrony(out, o);
 	print_sources(out, o);

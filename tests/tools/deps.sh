@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: ISC
 #
 # Install the packages that are missing for the purposes named.
-# usage: deps.sh build|demo|check|metrics|vm|bench ...
+# usage: deps.sh build|demo|check|vm|bench ...
 
 set -eu
 
@@ -16,13 +16,11 @@ packages() {
 	check)	echo "bats:bats parallel:parallel mandoc:mandoc jq:jq" \
 		    "clang:clang shellcheck:shellcheck tmux:tmux zsh:zsh" \
 		    "systemd:systemd-analyze" ;;
-	metrics) echo "prometheus:prometheus" \
-		    "prometheus-node-exporter:prometheus-node-exporter" ;;
 	vm)	echo "xz-utils:xz debootstrap:debootstrap" \
 		    "e2fsprogs:mke2fs" ;;
 	bench)	echo "hyperfine:hyperfine" ;;
-	*)	echo "deps.sh: $1: expected build, demo, check, metrics," \
-		    "vm or bench" >&2
+	*)	echo "deps.sh: $1: expected build, demo, check, vm or" \
+		    "bench" >&2
 		exit 2 ;;
 	esac
 }
@@ -59,10 +57,6 @@ case $missing in
 *chrony*)
 	echo "chrony takes the place of another time daemon, and runs as a" \
 	    "service from then on; systemctl disable --now chrony ends it." ;;
-esac
-case $missing in
-*prometheus*)
-	echo "prometheus and its node exporter run as services from then on." ;;
 esac
 export DEBIAN_FRONTEND=noninteractive
 # An index that is too old, or none at all, is the usual cause of a failure.
