@@ -144,7 +144,7 @@ cmd/cb-daemon/observe.o $(STATUS_OBJS) tests/unit/judge.o \
 # The packages that a target needs, installed where they are missing.  What is
 # built is built by a make of its own, which sees what was installed.
 deps:
-	tests/tools/deps.sh build demo check vm bench
+	tests/tools/deps.sh build demo
 
 demo:
 	tests/tools/deps.sh build demo

@@ -309,7 +309,7 @@ age_segment()
 	for value in '' 0 -1 1.5 x 99999999999; do
 		refuses_option "--count '$value': " -c "$value"
 	done
-	for value in '' unknown SYNCHRONIZED sync; do
+	for value in '' unknown FREERUNNING sync; do
 		refuses_option "--trust '$value': expected " --trust "$value"
 	done
 }

@@ -420,6 +420,7 @@ refuses()
 	    -o xml
 	refuses "--quiet: not together with --json" -j -q
 	refuses "--http: not together with --output" -o plugin --http
+	refuses "5s: no operand expected: a duration is --wait=" --wait 5s
 	refuses "--watch: not together with --wait" --wait --watch
 	refuses "invalid option -- 'x'" -x
 	refuses "unrecognized option '--nope'" --nope

@@ -742,6 +742,7 @@ phc_daemon_start()
 	daemon_start -r PHC1 -i eth9 --sysfs "$SYSFS"
 	watch_until 10 is_within $((7 * MS))
 	says SYNCHRONIZED
+	wait_until 5 has_logged "no refclock of chronyd's has that reference ID"
 }
 
 # error_is_not_known TEXT: the PHC is not used, said once, until it is known.

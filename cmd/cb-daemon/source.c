@@ -118,6 +118,30 @@ phc_error(struct cb_daemon *d)
 	return ns;
 }
 
+static bool
+is_phc(const struct cb_daemon *d, const struct cb_chrony_source *m)
+{
+	const uint8_t *a = m->address;
+
+	return d->options.has_phc && m->mode == CB_CHRONY_REFCLOCK &&
+	    ((uint32_t)a[0] << 24 | (uint32_t)a[1] << 16 |
+	    (uint32_t)a[2] << 8 | a[3]) == d->options.phc_ref_id;
+}
+
+/* Who has named one that is not there may mean another, which lacks it now. */
+static void
+look_for_phc(struct cb_daemon *d)
+{
+	const struct cb_sample *s = &d->sample;
+
+	for (size_t i = 0; i < s->n_sources; i++)
+		if (is_phc(d, &s->sources[i]))
+			return;
+	if (d->options.has_phc && s->complete)
+		snprintf(d->phc_trouble, sizeof(d->phc_trouble),
+		    "no refclock of chronyd's has that reference ID");
+}
+
 /*
  * chronyd knows how far its refclock is from the PHC, not how far that is from
  * true time.  Where nobody says, its measurements prove nothing.
@@ -125,12 +149,9 @@ phc_error(struct cb_daemon *d)
 static void
 add_phc_error(struct cb_daemon *d, struct cb_chrony_source *m)
 {
-	const uint8_t *a = m->address;
 	int64_t ns;
 
-	if (!d->options.has_phc || m->mode != CB_CHRONY_REFCLOCK ||
-	    ((uint32_t)a[0] << 24 | (uint32_t)a[1] << 16 |
-	    (uint32_t)a[2] << 8 | a[3]) != d->options.phc_ref_id)
+	if (!is_phc(d, m))
 		return;
 	ns = phc_error(d);
 	if (ns < 0)
@@ -285,6 +306,7 @@ ask_chrony(struct cb_daemon *d)
 		s->n_sources = 0;
 		s->complete = false;
 	} else if (d->swept) {
+		look_for_phc(d);
 		d->swept_raw = s->before.raw_lo;
 		d->sweep = !s->complete && d->n_sources <= CB_MAX_SOURCES;
 	} else if (s->before.raw_lo - d->swept_raw >= SWEEP_NS) {

@@ -172,11 +172,14 @@ parse_interval(const char *text)
 static bool
 parse_trust(const char *text)
 {
-	if (strcmp(text, "free-running") != 0 &&
-	    strcmp(text, "synchronized") != 0)
-		errx(CB_EXIT_UNUSABLE, "--trust '%s': expected synchronized "
-		    "or free-running", text);
-	return *text == 'f';
+	/* As what is printed, too. */
+	if (strcasecmp(text, "synchronized") == 0)
+		return false;
+	if (strcasecmp(text, "free-running") == 0 ||
+	    strcasecmp(text, "free_running") == 0)
+		return true;
+	errx(CB_EXIT_UNUSABLE, "--trust '%s': expected synchronized or "
+	    "free-running", text);
 }
 
 static void

@@ -29,7 +29,6 @@ enum form {
 	FORM_METRICS,
 	FORM_PLUGIN,
 	FORM_QUIET,
-	FORM_HTTP,
 	FORM_WATCH,
 	FORM_WAIT
 };
@@ -39,6 +38,7 @@ struct options {
 	struct cb_limits limits;
 	enum form form;
 	const char *chosen;	/* the option that chose it; NULL: none */
+	bool http;		/* with the metrics, and nothing else */
 	int64_t timeout_ns;
 };
 
@@ -180,7 +180,7 @@ parse_options(struct options *o, int argc, char *argv[])
 			choose(o, FORM_QUIET, "--quiet");
 			break;
 		case OPT_HTTP:
-			choose(o, FORM_HTTP, "--http");
+			o->http = true;
 			break;
 		case OPT_WAIT:
 			choose(o, FORM_WAIT, "--wait");
@@ -202,7 +202,12 @@ parse_options(struct options *o, int argc, char *argv[])
 			exit(CB_UNKNOWN);
 		}
 	if (optind < argc)
-		errx(CB_UNKNOWN, "%s: no operand expected", argv[optind]);
+		errx(CB_UNKNOWN, "%s: no operand expected%s", argv[optind],
+		    o->form == FORM_WAIT ? ": a duration is --wait=DURATION" :
+		    "");
+	if (o->http && o->chosen != NULL && o->form != FORM_METRICS)
+		errx(CB_UNKNOWN, "--http: not together with %s, but for "
+		    "--output openmetrics", o->chosen);
 }
 
 static void
@@ -255,11 +260,11 @@ main(int argc, char *argv[])
 
 	parse_options(&o, argc, argv);
 	check_limits(&o.limits);
+	if (o.http)
+		return (int)cb_http_serve(&o.paths);
 	if (o.form == FORM_WATCH)
 		return (int)cb_watch(&o.paths, &o.limits, wants_colour());
 	if (o.form == FORM_WAIT)
 		return (int)cb_wait(&o.paths, &o.limits, o.timeout_ns);
-	if (o.form == FORM_HTTP)
-		return (int)cb_http_serve(&o.paths);
 	return (int)report(&o);
 }

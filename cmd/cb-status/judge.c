@@ -443,8 +443,9 @@ blame_vmclock(const struct cb_facts *f, struct cb_verdict *v,
 	if (f->vmclock_errno != 0) {
 		cure(find(v, severity, "%s: the VMClock %s cannot be read: "
 		    "%s", status, path, cb_vmclock_strerror(
-		    f->vmclock_errno)), "let every user read it, or name it "
-		    "with --vmclock");
+		    f->vmclock_errno)), f->vmclock_errno == EACCES ?
+		    "let every user read it" : "name the one that cb-daemon "
+		    "watches with --vmclock");
 		return true;
 	}
 	if (f->vmclock.disruption_marker == f->bound.disruption_marker)
@@ -625,7 +626,7 @@ judge_method(const struct cb_observed *o, struct cb_verdict *v)
 		    "used: %s", o->phc_trouble), "check -r and -i of "
 		    "cb-daemon, and the interface's driver");
 	if (strcmp(o->method, "chrony-tracking") == 0)
-		cure(find(v, CB_OK, "this is chronyd's own estimate "
+		cure(find(v, CB_WARNING, "this is chronyd's own estimate "
 		    "(chrony-tracking), which is not a bound"), "start "
 		    "cb-daemon with --clock-error-bound-source chrony");
 }

@@ -159,11 +159,12 @@ print_segment(FILE *out, const struct cb_facts *f)
 	if (f->fault != CLOCKBOUND_ERR_NONE)
 		return;
 	print_status(out, f);
-	if (f->bound.bound_ns == CB_SHM_UNKNOWN_BOUND_NS)
-		print_row(out, "half-width", "not known");
-	else
-		print_row(out, "half-width", "%s", cb_figure_up(f->half_ns,
-		    half));
+	if (f->bound.bound_ns == CB_SHM_UNKNOWN_BOUND_NS) {
+		print_row(out, "half-width", "not known at the last update, "
+		    "%s ago", cb_figure_up(f->age_ns, age));
+		return;
+	}
+	print_row(out, "half-width", "%s", cb_figure_up(f->half_ns, half));
 	print_row(out, "bound", "%s at the last update, %s ago; grows by %"
 	    PRIu32 ".%03" PRIu32 " ppm", cb_figure_up(f->bound.bound_ns,
 	    bound), cb_figure_up(f->age_ns, age), ppb / 1000, ppb % 1000);
@@ -213,6 +214,11 @@ print_chrony(FILE *out, const struct cb_facts *f)
 		    o->chrony_socket);
 		return;
 	}
+	if (strcmp(o->leap, "unsynchronized") == 0) {
+		print_row(out, "chronyd", "%sunsynchronized", o->answered ?
+		    "" : "last said: ");
+		return;
+	}
 	print_row(out, "chronyd", "%s%s (%s), stratum %" PRId64 ", leap "
 	    "status %s", o->answered ? "" : "last said: ", o->ref_name,
 	    o->ref_id, o->stratum, o->leap);
@@ -224,9 +230,10 @@ print_chrony(FILE *out, const struct cb_facts *f)
 	    cb_ts_abs(o->frequency_ppb) / 1000,
 	    cb_ts_abs(o->frequency_ppb) % 1000,
 	    cb_figure_up(f->real_ns - o->ref_time_ns, a));
-	print_row(out, "estimate", "%s by chronyd, which is no bound; ours "
-	    "is %s", cb_figure_up(o->estimate_ns, a),
-	    cb_figure_up(f->half_ns, b));
+	if (f->bound.bound_ns != CB_SHM_UNKNOWN_BOUND_NS)
+		print_row(out, "estimate", "%s by chronyd, which is no bound; "
+		    "ours is %s", cb_figure_up(o->estimate_ns, a),
+		    cb_figure_up(f->half_ns, b));
 }
 
 static int
