@@ -270,7 +270,7 @@ parse_seconds(const char *p, struct timespec *ts)
 		s = -s - (ns > 0);
 		ns = ns > 0 ? (long)CB_NS_PER_S - ns : 0;
 	}
-	if (!has_date(s))
+	if (!has_date(s) || s != (time_t)s)
 		return EXPECTED_RANGE;
 	*ts = (struct timespec){ .tv_sec = (time_t)s, .tv_nsec = ns };
 	return NULL;
@@ -341,7 +341,7 @@ parse_date(const char *p, struct timespec *ts)
 	if (!is_date(&d))
 		return EXPECTED_DATE;
 	s = seconds_of(&d) - offset;
-	if (!has_date(s))
+	if (!has_date(s) || s != (time_t)s)
 		return EXPECTED_RANGE;
 	if (d.second == 60 && !is_end_of_month(s))
 		return EXPECTED_LEAP;

@@ -22,12 +22,6 @@ teardown()
 	rig_close
 }
 
-# needs COMMAND PACKAGE
-needs()
-{
-	command -v "$1" >/dev/null || skip "there is no $1: package $2"
-}
-
 #
 # The service manager is told
 #
@@ -135,7 +129,7 @@ install_all()
 UNITS=(cb-daemon.service cb-status-metrics.socket cb-status-metrics@.service)
 
 @test "systemd takes the units as they are, and finds them hardened" {
-	needs systemd-analyze systemd
+	needs systemd systemd-analyze
 	install_all
 	cd "$RIG/usr/lib/systemd/system"
 	[[ $(echo *) == "${UNITS[*]}" ]]

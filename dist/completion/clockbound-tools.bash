@@ -29,7 +29,7 @@ _clockbound_tools()
 	--clock-error-bound-source) words="chrony chrony-tracking" ;;
 	-i | --phc-interface)
 		[[ $1 != *cb-daemon ]] || words=$(ls /sys/class/net) ;;
-	-o) words="openmetrics plugin" ;;
+	-o | --output) words="table json openmetrics plugin" ;;
 	esac
 	if [[ -z ${words-} && $2 == -* ]]; then
 		words=$(_clockbound_options "$1")
