@@ -211,8 +211,8 @@ free_port()
 	http_start
 	cat >"$RIG/prometheus.yml" <<-EOF
 		global:
-		  scrape_interval: 200ms
-		  scrape_timeout: 200ms
+		  scrape_interval: 1s
+		  scrape_timeout: 1s
 		scrape_configs:
 		- job_name: textfile
 		  static_configs:
