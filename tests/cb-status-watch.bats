@@ -47,6 +47,13 @@ shows()
 	[[ $(tm capture-pane -p) == *"$1"* ]]
 }
 
+# shows_seconds N: the chart has N of them, or more.
+shows_seconds()
+{
+	[[ $(tm capture-pane -p) =~ the\ last\ ([0-9]+)\ s ]] &&
+	    ((BASH_REMATCH[1] >= $1))
+}
+
 watch_start()
 {
 	tm send-keys "clear; '$CB_STATUS' -s '$RUN' --watch" Enter
@@ -75,7 +82,7 @@ has_left()
 	shows "OK         within"
 	shows "daemon     pid ${RIG_PID[daemon]}"
 	tm resize-window -x 80 -y 24
-	wait_until 10 shows "the last 3 s"
+	wait_until 10 shows_seconds 3
 	shows "|###"
 	tm send-keys q
 	has_left 0
@@ -90,6 +97,18 @@ has_left()
 	pid=$(tm display-message -p '#{pane_pid}')
 	kill "$(pgrep -P "$pid" cb-status)"
 	has_left 143
+}
+
+@test "it can be ended while the daemon is stuck" {
+	terminal_start
+	watch_start
+	kill -s STOP "${RIG_PID[daemon]}"
+	wait_until 15 shows "stopped or stuck"
+	tm send-keys q
+	has_left 2
+	watch_start
+	tm send-keys C-c
+	has_left 130
 }
 
 @test "it fits a window of another size at once, however small" {

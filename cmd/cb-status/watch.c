@@ -265,7 +265,10 @@ show(struct watch *w)
 		print_line(w);
 }
 
-/* False when it is over: q, or a signal. */
+/*
+ * False when it is over: q, or a signal.  Neither is seen elsewhere, so there
+ * is a look for them even where the end has passed.
+ */
 static bool
 wait_until(struct watch *w, int64_t end_mono, const sigset_t *mask)
 {
@@ -274,17 +277,20 @@ wait_until(struct watch *w, int64_t end_mono, const sigset_t *mask)
 	int64_t left;
 	char key;
 
-	while ((left = end_mono - cb_ts_clock(CLOCK_MONOTONIC)) > 0) {
-		struct timespec ts = cb_stamp_of_ns(left);
-		int n = ppoll(&pfd, 1, &ts, mask);
+	do {
+		struct timespec ts;
+		int n;
 
+		left = cb_ts_max(end_mono - cb_ts_clock(CLOCK_MONOTONIC), 0);
+		ts = cb_stamp_of_ns(left);
+		n = ppoll(&pfd, 1, &ts, mask);
 		if (caught != 0)
 			return false;
 		if (n == -1 && w->has_screen)
 			draw(w);	/* it has another size */
 		if (n > 0 && (read(STDIN_FILENO, &key, 1) != 1 || key == 'q'))
 			return false;
-	}
+	} while (left > 0);
 	return true;
 }
 
