@@ -25,11 +25,15 @@
 #define MAX_ANSWER	(1024 * 1024)
 /* The sum of two of them fits. */
 #define MAX_NUMBER	(INT64_MAX / 2)
+/* What cb-daemon takes for one: a stale segment is told by it. */
+#define MIN_INTERVAL_NS	1000000
+#define MAX_INTERVAL_NS	(5 * CB_NS_PER_S)
 
 enum kind {
 	TEXT,
 	TEXT_OR_NULL,
 	BOOL,
+	INTERVAL,
 	COUNT,			/* not negative */
 	COUNT_OR_NULL,
 	NUMBER,
@@ -52,7 +56,7 @@ static const struct key daemon_keys[] = {
 	{ "uptime_ns", COUNT, AT(uptime_ns) },
 	{ "source", TEXT, AT(method) },
 	{ "max_drift_ppb", COUNT, AT(max_drift_ppb) },
-	{ "interval_ns", COUNT, AT(interval_ns) },
+	{ "interval_ns", INTERVAL, AT(interval_ns) },
 	{ "chrony_socket", TEXT, AT(chrony_socket) },
 	{ "phc_trouble", TEXT_OR_NULL, AT(phc_trouble) },
 	{ NULL, TEXT, 0 }
@@ -172,6 +176,8 @@ expected_of(enum kind kind)
 		return "a text or null";
 	case BOOL:
 		return "true or false";
+	case INTERVAL:
+		return "an integer from 1000000 to 5000000000";
 	case COUNT:
 		return "an integer from 0 on";
 	case COUNT_OR_NULL:
@@ -212,6 +218,9 @@ take_value(const json_t *v, enum kind kind, void *to)
 	case BOOL:
 		*(bool *)to = json_is_true(v);
 		return json_is_boolean(v);
+	case INTERVAL:
+		return take_number(v, MIN_INTERVAL_NS, to) &&
+		    *(int64_t *)to <= MAX_INTERVAL_NS;
 	case COUNT:
 		return take_number(v, 0, to);
 	case NUMBER:

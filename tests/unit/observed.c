@@ -12,7 +12,7 @@
 static const char text[] =
 "{'format':1,"
 "'daemon':{'pid':1,'version':'0','started_ns':1,'uptime_ns':1,"
-"'source':'chrony','max_drift_ppb':1,'interval_ns':1,"
+"'source':'chrony','max_drift_ppb':1,'interval_ns':1000000,"
 "'chrony_socket':'/c','phc_trouble':null},"
 "'status':{'name':'synchronized','since_ns':1,'age_ns':1,'as_of_ns':1,"
 "'earliest_ns':-1,'latest_ns':null,'frequency_exceeds_drift':false},"
@@ -159,6 +159,30 @@ what_is_missing_or_of_another_kind_is_refused(void)
 	json_decref(o);
 }
 
+/* A long one would make any segment a fresh one. */
+static void
+an_interval_that_no_daemon_has_is_refused(void)
+{
+	static const struct {
+		json_int_t ns;
+		bool is_taken;
+	} rows[] = {
+		{ 0, false }, { 999999, false }, { 1000000, true },
+		{ INT64_C(5000000000), true }, { INT64_C(5000000001), false },
+		{ INT64_C(2000000000000), false }
+	};
+	json_t *o = make_object();
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		json_object_set_new(json_object_get(o, "daemon"),
+		    "interval_ns", json_integer(rows[i].ns));
+		CHECK_EQ(parses(o), rows[i].is_taken);
+	}
+	CHECK(strcmp(trouble, "daemon.interval_ns: expected an integer from "
+	    "1000000 to 5000000000") == 0);
+	json_decref(o);
+}
+
 static void
 a_text_is_made_printable_and_cut(void)
 {
@@ -196,6 +220,7 @@ main(void)
 {
 	a_whole_object_is_taken();
 	what_is_missing_or_of_another_kind_is_refused();
+	an_interval_that_no_daemon_has_is_refused();
 	a_text_is_made_printable_and_cut();
 	sources_beyond_room_are_refused();
 	return test_done();
