@@ -280,6 +280,13 @@ serve_object()
 	wait_until 5 test -S "$RIG/liar"
 }
 
+# What a slow daemon says is good for 10 s.
+good_object()
+{
+	"$RIG_TOOLS/look" "$RUN/observe" |
+	    jq -c '.daemon.interval_ns = 5000000000'
+}
+
 # An answer of no use is a warning and no crash.
 is_useless()
 {
@@ -293,7 +300,7 @@ is_useless()
 
 @test "nothing that a daemon says can do more than be of no use" {
 	synchronized
-	"$RIG_TOOLS/look" "$RUN/observe" >"$RIG/good"
+	good_object >"$RIG/good"
 	cp "$RIG/good" "$RIG/object"
 	serve_object "$RIG/object"
 	is 0 "synchronized" --observe "$RIG/liar"
@@ -313,10 +320,16 @@ is_useless()
 	is_useless "tracking.report.stratum: expected an integer from 0 on"
 }
 
+@test "what is said of another segment is of no use" {
+	synchronized
+	good_object | jq -c '.status.as_of_ns -= 11000000000' >"$RIG/object"
+	serve_object "$RIG/object"
+	is_useless "it speaks of another segment"
+}
+
 @test "escapes in what a daemon says reach no terminal, and spoil no form" {
 	synchronized
-	"$RIG_TOOLS/look" "$RUN/observe" |
-	    jq -c '.tracking.trouble = "\u001b[2J|\n" | .tracking.answered = false |
+	good_object | jq -c '.tracking.trouble = "\u001b[2J|\n" | .tracking.answered = false |
 	    .status.name = "\u001b[31m" | .daemon.version = "\u009b31m" |
 	    .sources[0].name = "a\"b\\\nc" | .budget.source = "\u001b]0;x\u0007" |
 	    .daemon.phc_trouble = "x|y\u001b[2J"' >"$RIG/object"

@@ -49,7 +49,8 @@ enum cb_answer {
 	CB_ANSWER_ABSENT,	/* there is no socket */
 	CB_ANSWER_REFUSED,	/* there is, and nobody listens */
 	CB_ANSWER_DENIED,
-	CB_ANSWER_BROKEN	/* none in time, or none that can be used */
+	CB_ANSWER_BROKEN,	/* none in time, or none that can be used */
+	CB_ANSWER_OTHER		/* one about another segment */
 };
 
 enum cb_part {

@@ -137,6 +137,27 @@ cb_gather_segment(struct cb_paths *paths, struct cb_facts *f)
 		read_vmclock(f);
 }
 
+/* Two looks at one segment, of which this much time was between. */
+static bool
+is_of_segment(const struct cb_observed *o, const struct cb_facts *f,
+    int64_t between_ns)
+{
+	return f->fault != CLOCKBOUND_ERR_NONE ||
+	    cb_ts_abs(f->bound.as_of_mono - o->as_of_ns) <=
+	    2 * o->interval_ns + between_ns;
+}
+
+/* What is known of another daemon is not to be told of this segment. */
+static enum cb_answer
+disown(struct cb_facts *f)
+{
+	json_decref(f->object);
+	f->object = NULL;
+	snprintf(f->trouble, sizeof(f->trouble), "it speaks of another "
+	    "segment");
+	return CB_ANSWER_OTHER;
+}
+
 /*
  * The daemon first: it answers right after a tick, and the segment is then the
  * one that it speaks of.
@@ -148,10 +169,12 @@ cb_gather(struct cb_paths *paths, struct cb_facts *f)
 	struct cb_observed observed;
 	enum cb_answer answer;
 	json_t *object = NULL;
+	int64_t asked = 0;
 
 	resolve(paths);
 	for (int i = 0; i < TRIES; i++) {
 		json_decref(object);
+		asked = cb_ts_clock(CLOCK_MONOTONIC);
 		answer = cb_observe_ask(paths->observe, &object, &observed,
 		    trouble);
 		cb_gather_segment(paths, f);
@@ -162,8 +185,12 @@ cb_gather(struct cb_paths *paths, struct cb_facts *f)
 	f->answer = answer;
 	memcpy(f->trouble, trouble, sizeof(trouble));
 	f->object = object;
-	if (answer == CB_ANSWER_GOOD)
+	if (answer != CB_ANSWER_GOOD)
+		return;
+	if (is_of_segment(&observed, f, cb_ts_clock(CLOCK_MONOTONIC) - asked))
 		f->observed = observed;
+	else
+		f->answer = disown(f);
 }
 
 void

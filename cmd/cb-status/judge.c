@@ -380,6 +380,11 @@ judge_stale(const struct cb_facts *f, struct cb_verdict *v)
 	else if (f->is_older_boots)
 		cure(find(v, CB_CRITICAL, "%s is from before the last boot",
 		    path), "start cb-daemon");
+	else if (f->answer == CB_ANSWER_OTHER)
+		cure(find(v, CB_CRITICAL, "nobody has written to %s for %s, "
+		    "and the cb-daemon that answers speaks of another segment",
+		    path, age), "name its run directory with --shm, or "
+		    "restart it");
 	else if (f->answer == CB_ANSWER_BROKEN)
 		cure(find(v, CB_CRITICAL, "nobody has written to %s for %s: "
 		    "cb-daemon is stopped or stuck", path, age),
@@ -411,6 +416,11 @@ judge_answer(const struct cb_facts *f, struct cb_verdict *v)
 		cure(find(v, CB_WARNING, "what %s says is of no use: %s",
 		    path, f->trouble), "run cb-status and cb-daemon of one "
 		    "version; look at the daemon's log");
+		break;
+	case CB_ANSWER_OTHER:
+		cure(find(v, CB_WARNING, "what %s says is of no use: %s",
+		    path, f->trouble), "name the socket of the daemon that "
+		    "writes the segment with --observe");
 		break;
 	}
 }

@@ -178,6 +178,11 @@ a_segment_that_nobody_writes_is_critical(void)
 	facts.is_older_boots = true;
 	expect(CB_CRITICAL, "/run/shm0 is from before the last boot; start "
 	    "cb-daemon");
+	begin("another segment's daemon");
+	age(CB_ANSWER_OTHER, CLOCKBOUND_STA_FREE_RUNNING);
+	expect(CB_CRITICAL, "nobody has written to /run/shm0 for 12.0 s, and "
+	    "the cb-daemon that answers speaks of another segment; name its "
+	    "run directory with --shm, or restart it");
 	begin("a slow daemon's");
 	facts.age_ns = 6 * SEC;
 	facts.observed.interval_ns = 5 * SEC;
@@ -207,6 +212,12 @@ an_answer_that_is_missing_is_no_harm_one_of_no_use_is(void)
 	expect(CB_WARNING, "what /run/observe says is of no use: format: "
 	    "expected 1; run cb-status and cb-daemon of one version; look at "
 	    "the daemon's log");
+	begin("another segment's");
+	facts.answer = CB_ANSWER_OTHER;
+	strcpy(facts.trouble, "it speaks of another segment");
+	expect(CB_WARNING, "what /run/observe says is of no use: it speaks "
+	    "of another segment; name the socket of the daemon that writes "
+	    "the segment with --observe");
 }
 
 /* Readers and the daemon agree. */
