@@ -134,7 +134,7 @@ has_left()
 	kill -s USR1 "${RIG_PID[daemon]}"
 	stop daemon KILL || true
 	wait_until 10 shows "WARNING"
-	shows "cb-daemon has ended"
+	shows "nobody listens at"
 	wait_until 15 shows "CRITICAL"
 	tm send-keys q
 	has_left 2

@@ -130,6 +130,12 @@ holds()
 	is 0 "synchronized" --observe "$RIG/none"
 	holds '.daemon == null and .largest == null'
 	holds '.trouble == "No such file or directory"'
+	: >"$RIG/plain"
+	long=$RIG/$(printf 'x%.0s' {1..100})
+	for path in "$RIG/plain" "$RUN" "$RIG/plain/observe" "$long"; do
+		is 0 "synchronized" --observe "$path"
+		holds '.daemon == null'
+	done
 }
 
 @test "limits are on the half-width, and the largest part is blamed" {
@@ -220,7 +226,7 @@ holds()
 	daemon_start
 	wait_until 5 now_says SYNCHRONIZED
 	stop daemon KILL || true
-	is 1 "nobody listens at $RUN/observe: cb-daemon has ended"
+	is 1 "nobody listens at $RUN/observe; see that cb-daemon runs"
 	age_segment 5
 	is 2 "cb-daemon is not running"
 }
@@ -405,6 +411,12 @@ is_useless()
 	status --wait -s /dev/null
 	((CODE == 2))
 	[[ $ERR == *"no use waiting: it is not a file" && $ERR != *$'\n'* ]]
+	rm "$SEGMENT"
+	mkdir "$SEGMENT"
+	status --wait=20
+	((CODE == 2))
+	[[ $ERR == *"no use waiting: it is not a file" ]]
+	is 2 "$SEGMENT is not a file; name the run directory"
 }
 
 # refuses TEXT OPTION...

@@ -67,6 +67,13 @@ is_older_boots(const struct stat *st)
 	return cb_ts_ns(&st->st_mtim) < boot;
 }
 
+/* Then it was no directory when it was resolved, but one may have come. */
+static bool
+is_as_given(const struct cb_paths *p)
+{
+	return p->given_shm != NULL && strcmp(p->given_shm, p->shm) == 0;
+}
+
 static void
 look_at_file(struct cb_facts *f)
 {
@@ -74,8 +81,8 @@ look_at_file(struct cb_facts *f)
 
 	if (stat(f->paths->shm, &st) == -1)
 		return;
-	/* A directory may have come since the path was looked at. */
-	f->is_odd = !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode);
+	f->is_odd = !S_ISREG(st.st_mode) && !(S_ISDIR(st.st_mode) &&
+	    is_as_given(f->paths));
 	f->is_older_boots = is_older_boots(&st);
 }
 

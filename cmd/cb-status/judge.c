@@ -284,8 +284,14 @@ judge_open(const struct cb_facts *f, struct cb_verdict *v)
 
 	switch (f->sys_errno) {
 	case ENOENT:
-		cure(find(v, CB_CRITICAL, "there is no segment %s", path),
-		    "start cb-daemon, or name its run directory with --shm");
+		/* A directory: what was looked for in it is not there. */
+		if (f->is_odd)
+			cure(find(v, CB_CRITICAL, "%s is not a file", path),
+			    "name the run directory with --shm");
+		else
+			cure(find(v, CB_CRITICAL, "there is no segment %s",
+			    path), "start cb-daemon, or name its run "
+			    "directory with --shm");
 		break;
 	case ENOTDIR:
 		cure(find(v, CB_CRITICAL, "there can be no segment %s: its "
@@ -406,8 +412,8 @@ judge_answer(const struct cb_facts *f, struct cb_verdict *v)
 	case CB_ANSWER_ABSENT:
 		break;
 	case CB_ANSWER_REFUSED:
-		cure(find(v, CB_WARNING, "nobody listens at %s: cb-daemon has "
-		    "ended", path), "start it again");
+		cure(find(v, CB_WARNING, "nobody listens at %s", path),
+		    "see that cb-daemon runs");
 		break;
 	case CB_ANSWER_DENIED:
 		find(v, CB_OK, "cannot ask %s: %s", path, f->trouble);

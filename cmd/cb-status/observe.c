@@ -5,6 +5,7 @@
  * more harm than being called useless.
  */
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 
 #include <errno.h>
@@ -323,6 +324,16 @@ cb_observe_parse(const json_t *object, struct cb_observed *o,
 	    take_budget(json_object_get(object, "budget"), o, trouble);
 }
 
+/* A file of another kind refuses a connection as a dead socket does. */
+static int
+refusal_of(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && !S_ISSOCK(st.st_mode) ? ENOTSOCK :
+	    ECONNREFUSED;
+}
+
 /* A full queue of connections is one to wait in. */
 static bool
 connect_to(int fd, const char *path, int64_t end_mono)
@@ -336,6 +347,8 @@ connect_to(int fd, const char *path, int64_t end_mono)
 	}
 	while (connect(fd, (const struct sockaddr *)&sun,
 	    sizeof(sun)) == -1) {
+		if (errno == ECONNREFUSED)
+			errno = refusal_of(path);
 		if (errno != EAGAIN && errno != EINTR)
 			return false;
 		if (cb_ts_clock(CLOCK_MONOTONIC) >= end_mono) {
@@ -389,6 +402,8 @@ fail(int error, char trouble[CB_TEXT])
 	switch (error) {
 	case ENOENT:
 	case ENOTDIR:
+	case ENAMETOOLONG:
+	case ENOTSOCK:
 		return CB_ANSWER_ABSENT;
 	case ECONNREFUSED:
 		return CB_ANSWER_REFUSED;

@@ -189,8 +189,8 @@ a_segment_that_nobody_writes_is_critical(void)
 	expect(CB_OK, "synchronized, within 1.01 ms of true time");
 	begin("one that has ended this moment");
 	facts.answer = CB_ANSWER_REFUSED;
-	expect(CB_WARNING, "nobody listens at /run/observe: cb-daemon has "
-	    "ended; start it again");
+	expect(CB_WARNING, "nobody listens at /run/observe; see that "
+	    "cb-daemon runs");
 	begin("a date before the boot alone means nothing");
 	facts.is_older_boots = true;
 	expect(CB_OK, "synchronized, within 1.01 ms of true time");
