@@ -277,6 +277,14 @@ holds()
 	status
 	((CODE == 2))
 	[[ $OUT == "CRITICAL "*"half-width not known"* ]]
+	status -j
+	holds '.segment | has("bound_ns") and .bound_ns == null and
+	    has("half_width_ns") and .half_width_ns == null'
+	status -o plugin
+	[[ $OUT == *"| segment_age="* && $OUT != *bound=* ]]
+	status -o openmetrics
+	[[ $OUT == *"clockbound_segment_readable 1"* ]]
+	[[ $OUT != *half_width_seconds* && $OUT != *bound_seconds* ]]
 }
 
 # serve_object FILE: what is in it, on a socket of a private daemon's.
@@ -349,6 +357,22 @@ is_useless()
 	(($(wc -l <<<"$OUT") == 1 && $(tr -dc '|' <<<"$OUT" | wc -c) == 1))
 	status -o openmetrics --observe "$RIG/liar"
 	[[ $OUT == *'{source="a\"b\\?c"} 1'* ]]
+}
+
+@test "a chronyd that never updated the clock has no time of that" {
+	synchronized
+	last=clockbound_chrony_last_update_timestamp_seconds
+	good_object >"$RIG/good"
+	cp "$RIG/good" "$RIG/object"
+	serve_object "$RIG/object"
+	status -o openmetrics --observe "$RIG/liar"
+	[[ $OUT == *"$last"* ]]
+	for change in '.ref_time_ns = 0' '.leap = "unsynchronized"'; do
+		jq -c ".tracking.report |= ($change)" "$RIG/good" \
+		    >"$RIG/object"
+		status -o openmetrics --observe "$RIG/liar"
+		[[ $OUT == *clockbound_chrony_stratum* && $OUT != *"$last"* ]]
+	done
 }
 
 @test "one that accepts and says nothing is waited for, and not for long" {

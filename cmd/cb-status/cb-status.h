@@ -229,6 +229,8 @@ bool cb_judge_largest(const struct cb_facts *, struct cb_largest *);
 /* A part of the half-width; CB_NONE where it is not known. */
 int64_t cb_judge_part(const struct cb_facts *, enum cb_part);
 bool cb_judge_is_trusted(const struct cb_facts *);
+/* False: what stands for the bound, and the half-width, is no figure. */
+bool cb_judge_has_bound(const struct cb_facts *);
 const char *cb_judge_name_part(enum cb_part);
 /* As in openmetrics: synchronized, free_running ... */
 const char *cb_judge_name_status(clockbound_clock_status);

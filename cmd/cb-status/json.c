@@ -71,6 +71,12 @@ make_verdict(const struct cb_facts *f, const struct cb_verdict *v)
 	    "findings", make_findings(v));
 }
 
+static json_t *
+width_or_null(const struct cb_facts *f, int64_t ns)
+{
+	return cb_judge_has_bound(f) ? json_integer(ns) : json_null();
+}
+
 static const char *
 fault_of(const struct cb_facts *f)
 {
@@ -95,10 +101,10 @@ make_segment(const struct cb_facts *f)
 	if (!is_read)
 		return o;
 	json_object_update_new(o, json_pack(
-	    "{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:b, s:o}",
+	    "{s:s, s:o, s:o, s:I, s:I, s:I, s:I, s:b, s:o}",
 	    "status", cb_judge_name_status(f->status),
-	    "half_width_ns", (json_int_t)f->half_ns,
-	    "bound_ns", (json_int_t)b->bound_ns,
+	    "half_width_ns", width_or_null(f, f->half_ns),
+	    "bound_ns", width_or_null(f, b->bound_ns),
 	    "age_ns", (json_int_t)f->age_ns,
 	    "as_of_ns", (json_int_t)b->as_of_mono,
 	    "void_after_ns", (json_int_t)b->void_after_mono,

@@ -55,6 +55,13 @@ cb_judge_is_trusted(const struct cb_facts *f)
 }
 
 bool
+cb_judge_has_bound(const struct cb_facts *f)
+{
+	return f->fault == CLOCKBOUND_ERR_NONE &&
+	    f->bound.bound_ns < CB_SHM_UNKNOWN_BOUND_NS;
+}
+
+bool
 cb_judge_is_healthy(const struct cb_facts *f, const struct cb_limits *l)
 {
 	return f->fault == CLOCKBOUND_ERR_NONE &&

@@ -95,10 +95,12 @@ static void
 print_segment(FILE *out, const struct cb_facts *f)
 {
 	print_status(out, f);
-	print_gauge(out, "half_width_seconds", f->half_ns,
-	    "How far the clock may be off now.");
-	print_gauge(out, "bound_seconds", f->bound.bound_ns,
-	    "How far it might be off at the last update.");
+	if (cb_judge_has_bound(f)) {
+		print_gauge(out, "half_width_seconds", f->half_ns,
+		    "How far the clock may be off now.");
+		print_gauge(out, "bound_seconds", f->bound.bound_ns,
+		    "How far it might be off at the last update.");
+	}
 	print_gauge(out, "segment_age_seconds", f->age_ns,
 	    "Time since the last update of the segment.");
 	print_gauge(out, "max_drift_ratio", f->bound.max_drift_ppb,
@@ -123,8 +125,9 @@ print_chrony(FILE *out, const struct cb_observed *o)
 	fprintf(out, PREFIX "chrony_stratum %" PRId64 "\n", o->stratum);
 	print_gauge(out, "chrony_frequency_ratio", o->frequency_ppb,
 	    "By what the oscillator is fast.");
-	print_gauge(out, "chrony_last_update_timestamp_seconds",
-	    o->ref_time_ns, "When chronyd last updated the clock.");
+	if (o->ref_time_ns != 0 && strcmp(o->leap, "unsynchronized") != 0)
+		print_gauge(out, "chrony_last_update_timestamp_seconds",
+		    o->ref_time_ns, "When chronyd last updated the clock.");
 }
 
 /* Two series of one name would spoil all of them: the first one counts. */

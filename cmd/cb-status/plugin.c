@@ -32,16 +32,23 @@ print_datum(const char *name, int64_t ns)
 }
 
 static void
-print_data(const struct cb_facts *f, const struct cb_limits *l)
+print_width(const struct cb_facts *f, const struct cb_limits *l)
 {
-	const struct cb_observed *o = &f->observed;
-
-	printf(" |");
 	print_datum("half_width", f->half_ns);
 	print_limit(l->warning_ns);
 	print_limit(l->critical_ns);
 	printf(";0");
 	print_datum("bound", f->bound.bound_ns);
+}
+
+static void
+print_data(const struct cb_facts *f, const struct cb_limits *l)
+{
+	const struct cb_observed *o = &f->observed;
+
+	printf(" |");
+	if (cb_judge_has_bound(f))
+		print_width(f, l);
 	print_datum("segment_age", f->age_ns);
 	if (f->answer != CB_ANSWER_GOOD)
 		return;

@@ -159,7 +159,7 @@ print_segment(FILE *out, const struct cb_facts *f)
 	if (f->fault != CLOCKBOUND_ERR_NONE)
 		return;
 	print_status(out, f);
-	if (f->bound.bound_ns == CB_SHM_UNKNOWN_BOUND_NS) {
+	if (!cb_judge_has_bound(f)) {
 		print_row(out, "half-width", "not known at the last update, "
 		    "%s ago", cb_figure_up(f->age_ns, age));
 		return;
@@ -230,7 +230,7 @@ print_chrony(FILE *out, const struct cb_facts *f)
 	    cb_ts_abs(o->frequency_ppb) / 1000,
 	    cb_ts_abs(o->frequency_ppb) % 1000,
 	    cb_figure_up(f->real_ns - o->ref_time_ns, a));
-	if (f->bound.bound_ns != CB_SHM_UNKNOWN_BOUND_NS)
+	if (cb_judge_has_bound(f))
 		print_row(out, "estimate", "%s by chronyd, which is no bound; "
 		    "ours is %s", cb_figure_up(o->estimate_ns, a),
 		    cb_figure_up(f->half_ns, b));
