@@ -151,14 +151,41 @@ has_left()
 	[[ $(tm capture-pane -pe) != *$'\033['*OK* ]]
 }
 
+@test "a terminal that is dumb, or of no name, gets lines" {
+	terminal_start
+	for term in TERM=dumb TERM= "-u TERM"; do
+		tm send-keys "clear; env $term '$CB_STATUS' -s '$RUN' --watch" \
+		    Enter
+		wait_until 10 shows "Z OK synchronized, within"
+		[[ $(tm display-message -p '#{alternate_on}') == 0 ]]
+		tm send-keys C-c
+		wait_until 10 shows 'ready$'
+	done
+}
+
+# has_lines N
+has_lines()
+{
+	(($(wc -l <"$RIG/lines") >= $1))
+}
+
+@test "a signal that was ignored stays so" {
+	(
+		trap '' HUP
+		exec "$CB_STATUS" -s "$RUN" --watch
+	) >"$RIG/lines" 3>&- &
+	pid=$!
+	wait_until 10 has_lines 1
+	kill -s HUP "$pid"
+	wait_until 10 has_lines 3
+	kill "$pid"
+	wait "$pid" || (($? == 143))
+}
+
 @test "where there is no terminal: a line a second" {
 	"$CB_STATUS" -s "$RUN" --watch >"$RIG/lines" 3>&- &
 	pid=$!
-	has_lines()
-	{
-		(($(wc -l <"$RIG/lines") >= 3))
-	}
-	wait_until 10 has_lines
+	wait_until 10 has_lines 3
 	kill "$pid"
 	wait "$pid" || true
 	line='^20[0-9-]{8}T[0-9:]{8}Z OK synchronized, within [0-9.]+ [a-z]+ of true time$'

@@ -218,13 +218,22 @@ check_limits(const struct cb_limits *l)
 		    "--critical");
 }
 
+/* A terminal that knows escape sequences. */
+static bool
+has_screen(void)
+{
+	const char *term = getenv("TERM");
+
+	return isatty(STDOUT_FILENO) && term != NULL && *term != '\0' &&
+	    strcmp(term, "dumb") != 0;
+}
+
 static bool
 wants_colour(void)
 {
-	const char *no = getenv("NO_COLOR"), *term = getenv("TERM");
+	const char *no = getenv("NO_COLOR");
 
-	return isatty(STDOUT_FILENO) && (no == NULL || *no == '\0') &&
-	    term != NULL && strcmp(term, "dumb") != 0;
+	return has_screen() && (no == NULL || *no == '\0');
 }
 
 static enum cb_severity
@@ -263,7 +272,8 @@ main(int argc, char *argv[])
 	if (o.http)
 		return (int)cb_http_serve(&o.paths);
 	if (o.form == FORM_WATCH)
-		return (int)cb_watch(&o.paths, &o.limits, wants_colour());
+		return (int)cb_watch(&o.paths, &o.limits, has_screen(),
+		    wants_colour());
 	if (o.form == FORM_WAIT)
 		return (int)cb_wait(&o.paths, &o.limits, o.timeout_ns);
 	return (int)report(&o);

@@ -260,9 +260,9 @@ void cb_plugin_print(const struct cb_facts *, const struct cb_limits *,
     const struct cb_verdict *);
 /* One request on standard input, one answer on standard output. */
 enum cb_severity cb_http_serve(struct cb_paths *);
-/* Until q or a signal; a line a second where it is no terminal. */
+/* Until q or a signal; a line a second where there is no screen. */
 enum cb_severity cb_watch(struct cb_paths *, const struct cb_limits *,
-    bool has_colour);
+    bool has_screen, bool has_colour);
 /* Until it is healthy, never will be, or timeout_ns is over. */
 enum cb_severity cb_wait(struct cb_paths *, const struct cb_limits *,
     int64_t timeout_ns);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * A table a second, and the half-width of the last minutes as a chart below
- * it.  Where standard output is no terminal: a line a second.
+ * it.  Where standard output is no screen: a line a second.
  */
 #include <sys/ioctl.h>
 
@@ -52,18 +52,24 @@ on_signal(int signo)
 		caught = signo;
 }
 
-/* They come while ppoll(2) waits, and never else. */
+/*
+ * They come while ppoll(2) waits, and never else.  One that was ignored stays
+ * so: nohup(1) has asked for that.
+ */
 static void
 catch_signals(sigset_t *while_waiting)
 {
 	static const int signals[] = {
 		SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGWINCH
 	};
-	struct sigaction sa = { .sa_handler = on_signal };
+	struct sigaction sa = { .sa_handler = on_signal }, before;
 	sigset_t blocked;
 
 	sigemptyset(&blocked);
 	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
+		sigaction(signals[i], NULL, &before);
+		if (before.sa_handler == SIG_IGN)
+			continue;
 		sigaction(signals[i], &sa, NULL);
 		sigaddset(&blocked, signals[i]);
 	}
@@ -78,7 +84,6 @@ open_screen(struct watch *w)
 {
 	struct termios t;
 
-	w->has_screen = isatty(STDOUT_FILENO);
 	w->has_keys = w->has_screen &&
 	    tcgetattr(STDIN_FILENO, &w->before) == 0;
 	if (w->has_keys) {
@@ -296,7 +301,7 @@ wait_until(struct watch *w, int64_t end_mono, const sigset_t *mask)
 
 enum cb_severity
 cb_watch(struct cb_paths *paths, const struct cb_limits *l,
-    bool has_colour)
+    bool has_screen, bool has_colour)
 {
 	struct watch *w = calloc(1, sizeof(*w));
 	enum cb_severity severity;
@@ -307,6 +312,7 @@ cb_watch(struct cb_paths *paths, const struct cb_limits *l,
 		err(CB_UNKNOWN, "malloc");
 	w->paths = paths;
 	w->limits = l;
+	w->has_screen = has_screen;
 	w->has_colour = has_colour;
 	catch_signals(&mask);
 	open_screen(w);
