@@ -460,13 +460,19 @@ refuses()
 	refuses "--shm '': expected a path" --shm=
 	refuses "--observe '': expected a path" --observe ""
 	refuses "--vmclock '': expected a path" --vmclock ""
-	refuses "--warning soon: expected a number and a unit" -w soon
-	refuses "--critical 1x: expected a number and a unit" -c 1x
-	refuses "--critical -1: expected a number and a unit" -c -1
-	refuses "--wait for: expected a number and a unit" --wait=for
+	refuses "--warning 'soon': expected a number and a unit" -w soon
+	refuses "--critical '1x': expected a number and a unit" -c 1x
+	refuses "--critical '-1': expected a number and a unit" -c -1
+	refuses "--wait 'for': expected a number and a unit" --wait=for
 	refuses "--warning: expected no more than --critical" -w 2 -c 1
-	refuses "--output xml: expected table, json, openmetrics or plugin" \
+	refuses "--output 'xml': expected table, json, openmetrics or plugin" \
 	    -o xml
+	refuses "--warning '': expected a number and a unit" --warning ''
+	refuses "--warning '?[2J?': expected" -w $'\033[2J\n'
+	refuses "?[2J: no operand expected" $'\033[2J'
+	refuses "--warning: not together with --http" --http -w 1
+	refuses "--critical: not together with --output openmetrics" \
+	    -o openmetrics -c 1
 	refuses "--quiet: not together with --json" -j -q
 	refuses "--http: not together with --output" -o plugin --http
 	refuses "5s: no operand expected: a duration is --wait=" --wait 5s

@@ -94,23 +94,29 @@ print_and_exit(const char *text)
 	exit(CB_OK);
 }
 
+static _Noreturn void
+refuse(const char *option, char *value, const char *expected)
+{
+	cb_judge_make_printable(value);
+	errx(CB_UNKNOWN, "%s '%.40s': expected %s", option, value, expected);
+}
+
 static const char *
-parse_path(const char *option, const char *text)
+parse_path(const char *option, char *text)
 {
 	if (*text == '\0' || strlen(text) >= MAX_PATH)
-		errx(CB_UNKNOWN, "%s '%.40s': expected a path", option, text);
+		refuse(option, text, "a path");
 	return text;
 }
 
 static int64_t
-parse_duration(const char *option, const char *text)
+parse_duration(const char *option, char *text)
 {
 	int64_t ns;
 	const char *expected = cb_stamp_parse_duration(text, &ns);
 
 	if (expected != NULL)
-		errx(CB_UNKNOWN, "%s %s: expected %s", option, text,
-		    expected);
+		refuse(option, text, expected);
 	return ns;
 }
 
@@ -125,7 +131,7 @@ choose(struct options *o, enum form form, const char *option)
 }
 
 static void
-choose_output(struct options *o, const char *name)
+choose_output(struct options *o, char *name)
 {
 	static const struct {
 		const char *name;
@@ -140,8 +146,15 @@ choose_output(struct options *o, const char *name)
 			choose(o, forms[i].form, "--output");
 			return;
 		}
-	errx(CB_UNKNOWN, "--output %s: expected table, json, openmetrics or "
-	    "plugin", name);
+	refuse("--output", name, "table, json, openmetrics or plugin");
+}
+
+static _Noreturn void
+refuse_operand(const struct options *o, char *operand)
+{
+	cb_judge_make_printable(operand);
+	errx(CB_UNKNOWN, "%s: no operand expected%s", operand,
+	    o->form == FORM_WAIT ? ": a duration is --wait=DURATION" : "");
 }
 
 static void
@@ -202,17 +215,23 @@ parse_options(struct options *o, int argc, char *argv[])
 			exit(CB_UNKNOWN);
 		}
 	if (optind < argc)
-		errx(CB_UNKNOWN, "%s: no operand expected%s", argv[optind],
-		    o->form == FORM_WAIT ? ": a duration is --wait=DURATION" :
-		    "");
+		refuse_operand(o, argv[optind]);
 	if (o->http && o->chosen != NULL && o->form != FORM_METRICS)
 		errx(CB_UNKNOWN, "--http: not together with %s, but for "
 		    "--output openmetrics", o->chosen);
 }
 
+/* Limits are for the verdict, and metrics have none. */
 static void
-check_limits(const struct cb_limits *l)
+check_limits(const struct options *o)
 {
+	const struct cb_limits *l = &o->limits;
+
+	if ((o->http || o->form == FORM_METRICS) &&
+	    (l->warning_ns != CB_NONE || l->critical_ns != CB_NONE))
+		errx(CB_UNKNOWN, "%s: not together with %s",
+		    l->warning_ns != CB_NONE ? "--warning" : "--critical",
+		    o->http ? "--http" : "--output openmetrics");
 	if (l->critical_ns != CB_NONE && l->warning_ns > l->critical_ns)
 		errx(CB_UNKNOWN, "--warning: expected no more than "
 		    "--critical");
@@ -268,7 +287,7 @@ main(int argc, char *argv[])
 	};
 
 	parse_options(&o, argc, argv);
-	check_limits(&o.limits);
+	check_limits(&o);
 	if (o.http)
 		return (int)cb_http_serve(&o.paths);
 	if (o.form == FORM_WATCH)

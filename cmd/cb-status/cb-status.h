@@ -235,6 +235,8 @@ const char *cb_judge_name_part(enum cb_part);
 /* As in openmetrics: synchronized, free_running ... */
 const char *cb_judge_name_status(clockbound_clock_status);
 const char *cb_judge_name_severity(enum cb_severity);
+/* What is not printable becomes a question mark. */
+void cb_judge_make_printable(char *);
 /* The verdict in one sentence, which is not for a terminal to obey. */
 #define CB_LINE		(2 * CB_SENTENCE + 4)
 void cb_judge_line(const struct cb_facts *, const struct cb_verdict *,

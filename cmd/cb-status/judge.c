@@ -680,8 +680,8 @@ cb_judge(const struct cb_facts *f, const struct cb_limits *l,
 		v->severity = v->findings[0].severity;
 }
 
-static void
-make_printable(char *text)
+void
+cb_judge_make_printable(char *text)
 {
 	for (; *text != '\0'; text++)
 		if (*text < ' ' || *text > '~')
@@ -702,5 +702,5 @@ cb_judge_line(const struct cb_facts *f, const struct cb_verdict *v,
 	else
 		snprintf(line, CB_LINE, "%s%s%s", worst->words,
 		    worst->cure[0] != '\0' ? "; " : "", worst->cure);
-	make_printable(line);
+	cb_judge_make_printable(line);
 }

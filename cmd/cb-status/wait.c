@@ -44,6 +44,7 @@ cb_wait(struct cb_paths *paths, const struct cb_limits *l,
 			return CB_OK;
 		never = cb_judge_never(&f);
 		if (never != NULL) {
+			cb_judge_make_printable(paths->shm);
 			warnx("%s: no use waiting: %s", paths->shm, never);
 			return CB_CRITICAL;
 		}
