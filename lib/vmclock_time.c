@@ -6,46 +6,7 @@
 #include "counter.h"
 #include "ts.h"
 #include "vmclock.h"
-
-struct u128 {
-	uint64_t high, low;
-};
-
-/* By halves of 32 bits: no sum here leaves 64. */
-static struct u128
-multiply(uint64_t a, uint64_t b)
-{
-	uint64_t a0 = a & UINT32_MAX, a1 = a >> 32;
-	uint64_t b0 = b & UINT32_MAX, b1 = b >> 32;
-	uint64_t low = a0 * b0;
-	uint64_t mid = a1 * b0 + (low >> 32);
-	uint64_t mid2 = a0 * b1 + (mid & UINT32_MAX);
-
-	return (struct u128){
-		.high = a1 * b1 + (mid >> 32) + (mid2 >> 32),
-		.low = mid2 << 32 | (low & UINT32_MAX)
-	};
-}
-
-/* *lost: bits that were not 0 have fallen off. */
-static struct u128
-shift_right(struct u128 x, unsigned shift, bool *lost)
-{
-	*lost = false;
-	/* A whole word, or two. */
-	for (int i = 0; i < 2 && shift >= 64; i++, shift -= 64) {
-		*lost |= x.low != 0;
-		x = (struct u128){ .low = x.high };
-	}
-	if (shift >= 64)
-		return (struct u128){ 0, 0 };
-	if (shift > 0) {
-		*lost |= x.low << (64 - shift) != 0;
-		x.low = x.high << (64 - shift) | x.low >> shift;
-		x.high >>= shift;
-	}
-	return x;
-}
+#include "wide.h"
 
 /* Errors are never made less by a sum that does not fit. */
 static uint64_t
@@ -56,10 +17,10 @@ add_saturated(uint64_t a, uint64_t b)
 
 /* x / 2^64 s in nanoseconds, rounded up. */
 static uint64_t
-ceil_ns(struct u128 x)
+ceil_ns(struct cb_wide x)
 {
-	struct u128 s = multiply(x.high, (uint64_t)CB_NS_PER_S);
-	struct u128 ns = multiply(x.low, (uint64_t)CB_NS_PER_S);
+	struct cb_wide s = cb_wide_multiply(x.high, (uint64_t)CB_NS_PER_S);
+	struct cb_wide ns = cb_wide_multiply(x.low, (uint64_t)CB_NS_PER_S);
 
 	if (s.high != 0)
 		return UINT64_MAX;
@@ -73,7 +34,7 @@ set_error(const struct cb_vmclock *v, uint64_t ticks,
 {
 	bool has_time = (v->flags & CB_VMCLOCK_TIME_MAXERROR_VALID) != 0;
 	bool has_period = (v->flags & CB_VMCLOCK_PERIOD_MAXERROR_VALID) != 0;
-	struct u128 grown;
+	struct cb_wide grown;
 	bool lost;
 
 	t->is_bound = has_time && has_period;
@@ -81,7 +42,7 @@ set_error(const struct cb_vmclock *v, uint64_t ticks,
 	if (!has_period)
 		return;
 	/* The error of the period, in its unit: it is a tick's. */
-	grown = shift_right(multiply(ticks,
+	grown = cb_wide_shift(cb_wide_multiply(ticks,
 	    v->counter_period_maxerror_rate_frac_sec),
 	    v->counter_period_shift, &lost);
 	/* What was shifted has room for this. */
@@ -117,15 +78,15 @@ cb_vmclock_time_at(const struct cb_vmclock *v, uint64_t counter,
 {
 	uint64_t ticks = counter - v->counter_value;
 	const char *why = why_none(v);
-	struct u128 elapsed;
+	struct cb_wide elapsed;
 	bool lost;
 
 	if (why != NULL)
 		return why;
 	if (ticks > INT64_MAX)
 		return "the counter is before counter_value";
-	elapsed = shift_right(multiply(ticks, v->counter_period_frac_sec),
-	    v->counter_period_shift, &lost);
+	elapsed = cb_wide_shift(cb_wide_multiply(ticks,
+	    v->counter_period_frac_sec), v->counter_period_shift, &lost);
 	t->frac_sec = v->time_frac_sec + elapsed.low;
 	/* The product's upper half is below 2^63: its carry fits. */
 	elapsed.high += t->frac_sec < elapsed.low;
@@ -146,5 +107,5 @@ cb_vmclock_time_at(const struct cb_vmclock *v, uint64_t counter,
 uint64_t
 cb_vmclock_time_scale(uint64_t frac, uint64_t n)
 {
-	return multiply(frac, n).high;
+	return cb_wide_multiply(frac, n).high;
 }
