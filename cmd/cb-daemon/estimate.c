@@ -150,14 +150,16 @@ cb_estimate_convert(const struct cb_sample *s,
 	int64_t age = highest_age(s, m, &cooked);
 	int64_t speed = cb_ts_abs(f->v) + f->err;
 	int64_t back = cb_ts_drift(age, cb_ts_abs(f->v));
-	int64_t half;
+	int64_t half, then;
 
 	if (f->v < 0)
 		back = -back;
+	/* It was timed at a frequency that chronyd has left since. */
+	then = drift_ppb + cb_ts_max(drift_ppb, speed);
 	half = m->meas_err_ns + cb_ts_drift(m->meas_err_ns,
-	    cb_ts_max(DELAY_PPB, drift_ppb + speed)) + m->meas_ns.err +
+	    cb_ts_max(DELAY_PPB, then)) + m->meas_ns.err +
 	    cb_ts_drift(age, drift_ppb) + cb_ts_drift(age, f->err) + 1 +
-	    cb_ts_drift(exchange_length(m), drift_ppb + speed);
+	    cb_ts_drift(exchange_length(m), then);
 	return (struct cb_interval){
 		cooked.lo + back - m->meas_ns.v - half,
 		cooked.hi + back - m->meas_ns.v + half,
