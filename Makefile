@@ -47,7 +47,7 @@ LIB_OBJS =	$(CLIENT_OBJS) lib/shm_write.o lib/chrony.o \
 		lib/vmclock_time.o lib/vmclock_write.o lib/vmclock_notify.o
 # source -> estimate -> status -> publish, driven by the loop.
 PURE_OBJS =	cmd/cb-daemon/estimate.o cmd/cb-daemon/status.o \
-		cmd/cb-daemon/publish.o
+		cmd/cb-daemon/period.o cmd/cb-daemon/publish.o
 DAEMON_OBJS =	cmd/cb-daemon/cb-daemon.o cmd/cb-daemon/clocks.o \
 		cmd/cb-daemon/source.o $(PURE_OBJS) \
 		cmd/cb-daemon/disruption.o cmd/cb-daemon/observe.o \
@@ -71,8 +71,9 @@ PROGRAMS =	cmd/cb-daemon/cb-daemon cmd/cb-now/cb-now \
 LIBRARIES =	lib/libclockbound.a lib/libclockbound.so
 UNIT_TESTS =	tests/unit/budget tests/unit/chrony tests/unit/estimate \
 		tests/unit/judge tests/unit/now tests/unit/observed \
-		tests/unit/question tests/unit/seqlock tests/unit/shm \
-		tests/unit/stamp tests/unit/status tests/unit/vmclock \
+		tests/unit/period tests/unit/question tests/unit/seqlock \
+		tests/unit/shm tests/unit/shm1 tests/unit/stamp \
+		tests/unit/status tests/unit/vmclock \
 		tests/unit/vmclock_notify tests/unit/vmclock_page \
 		tests/unit/vmclock_time
 # With more or less of the daemon, but for what knows a real clock or chronyd.
@@ -82,7 +83,7 @@ WORLD_OBJS =	cmd/cb-daemon/source.o $(PURE_OBJS) \
 		cmd/cb-daemon/notify.o cmd/cb-daemon/loop.o
 TOOLS =		tests/tools/feed-sock tests/tools/fake-chronyd \
 		tests/tools/look tests/tools/manager tests/tools/serve \
-		tests/tools/vmclock-node
+		tests/tools/truth tests/tools/vmclock-node
 BENCHES =	tests/bench/now tests/bench/loop tests/bench/start
 MANUALS =	man/cb-daemon.8 man/cb-now.1 man/cb-status.1 \
 		man/cb-vmclock.1 \
@@ -98,6 +99,7 @@ cmd/cb-vmclock/cb-vmclock: $(VMCLOCK_OBJS) lib/libcb.a
 
 cmd/cb-daemon/cb-daemon cmd/cb-status/cb-status tests/unit/world \
     tests/unit/observed: EXTRA_LIBS = $(JSON_LIBS)
+tests/unit/period tests/unit/shm1 tests/unit/world: EXTRA_LIBS += -lm
 
 $(PROGRAMS):
 	$(CC) $(CFLAGS) $(LDFLAGS) $(STATIC) -o $@ $^ $(EXTRA_LIBS) $(BSD_LIBS)

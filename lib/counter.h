@@ -66,4 +66,23 @@ cb_counter_fence(void)
 #endif
 }
 
+/*
+ * A 0 that no CPU knows before it knows ticks: what is loaded from an address
+ * that it was added to is loaded after the counter was read, without a fence.
+ */
+static inline uintptr_t
+cb_counter_zero(uint64_t ticks)
+{
+#if defined(__x86_64__)
+	__asm__ volatile("andl $0, %k0" : "+r" (ticks) : : "cc", "memory");
+	return (uintptr_t)ticks;
+#elif defined(__aarch64__)
+	__asm__ volatile("eor %0, %0, %0" : "+r" (ticks) : : "memory");
+	return (uintptr_t)ticks;
+#else
+	(void)ticks;
+	return 0;
+#endif
+}
+
 #endif

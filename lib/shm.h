@@ -11,20 +11,26 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
+#include <time.h>
 
 #include "clockbound.h"
 #include "seqlock.h"
 
 #define CB_SHM_DEFAULT_DIR	"/var/run/clockbound"
 #define CB_SHM_V2_NAME		"shm0"
+#define CB_SHM_V3_NAME		"shm1"
 
 #define CB_SHM_MAGIC0	UINT32_C(0x414D5A4E)
 #define CB_SHM_MAGIC1	UINT32_C(0x43420200)
+
+/* The lower half is a layout, the upper the oldest whose readers may use it. */
+#define CB_SHM_V3_VERSION	0x0303
 
 /* How long a segment vouches for itself: void_after is this past as_of. */
 #define CB_SHM_VOID_AFTER_S	1000
 /* How long its status counts as written; then free running at most. */
 #define CB_SHM_FRESH_S		5
+#define CB_SHM_V3_FRESH_S	60
 /* A clock this little behind as_of is taken as equal to it. */
 #define CB_SHM_BLUR_NS		1000
 /* Published drift rates are below this. */
@@ -53,11 +59,38 @@ struct cb_shm_v2 {
 	uint8_t zero[7];
 };
 
-#define CB_SHM_V2_WORDS	(sizeof(struct cb_shm_v2) / sizeof(uint32_t))
+/* The body of version 3. */
+struct cb_shm_v3 {
+	uint64_t as_of_tsc;	/* the CPU's counter at this update */
+	int64_t as_of_s;	/* UTC, the middle of the interval */
+	int64_t as_of_ns;
+	int64_t void_after_s;	/* UTC */
+	int64_t void_after_ns;
+	uint64_t period_frac;	/* of a tick, in 1 / 2^(64 + period_shift) s */
+	/* The period's relative error, in 1 / 2^(64 + period_err_shift). */
+	uint64_t period_err_frac;
+	int64_t bound_ns;	/* half-width at as_of */
+	uint64_t disruption_marker;	/* the VMClock's, last handled */
+	uint32_t max_drift_ppb;	/* the half-width's growth, beside the error */
+	int32_t clock_status;	/* clockbound_clock_status */
+	uint8_t disruption_support;	/* 1: compare disruption_marker */
+	uint8_t period_shift;
+	uint8_t period_err_shift;
+	uint8_t zero[5];
+};
 
+#define CB_SHM_V2_WORDS	(sizeof(struct cb_shm_v2) / sizeof(uint32_t))
+#define CB_SHM_V3_WORDS	(sizeof(struct cb_shm_v3) / sizeof(uint32_t))
+
+#define CB_SHM_V2_SIZE	(sizeof(struct cb_shm_header) + \
+			sizeof(struct cb_shm_v2))
+#define CB_SHM_V3_SIZE	(sizeof(struct cb_shm_header) + \
+			sizeof(struct cb_shm_v3))
+
+/* Of either version: a file is as long as its own. */
 struct cb_shm_segment {
 	struct cb_shm_header header;
-	_Atomic uint32_t body[CB_SHM_V2_WORDS];
+	_Atomic uint32_t body[CB_SHM_V3_WORDS];
 };
 
 #define CB_SHM_AT(type, field, offset) \
@@ -78,21 +111,52 @@ CB_SHM_AT(cb_shm_v2, max_drift_ppb, 64 - 16);
 CB_SHM_AT(cb_shm_v2, clock_status, 68 - 16);
 CB_SHM_AT(cb_shm_v2, disruption_support, 72 - 16);
 _Static_assert(sizeof(struct cb_shm_v2) == 80 - 16, "version 2");
-_Static_assert(sizeof(struct cb_shm_segment) == 80, "segment");
+CB_SHM_AT(cb_shm_v3, as_of_tsc, 16 - 16);
+CB_SHM_AT(cb_shm_v3, as_of_s, 24 - 16);
+CB_SHM_AT(cb_shm_v3, as_of_ns, 32 - 16);
+CB_SHM_AT(cb_shm_v3, void_after_s, 40 - 16);
+CB_SHM_AT(cb_shm_v3, void_after_ns, 48 - 16);
+CB_SHM_AT(cb_shm_v3, period_frac, 56 - 16);
+CB_SHM_AT(cb_shm_v3, period_err_frac, 64 - 16);
+CB_SHM_AT(cb_shm_v3, bound_ns, 72 - 16);
+CB_SHM_AT(cb_shm_v3, disruption_marker, 80 - 16);
+CB_SHM_AT(cb_shm_v3, max_drift_ppb, 88 - 16);
+CB_SHM_AT(cb_shm_v3, clock_status, 92 - 16);
+CB_SHM_AT(cb_shm_v3, disruption_support, 96 - 16);
+CB_SHM_AT(cb_shm_v3, period_shift, 97 - 16);
+CB_SHM_AT(cb_shm_v3, period_err_shift, 98 - 16);
+_Static_assert(sizeof(struct cb_shm_v3) == 104 - 16, "version 3");
+_Static_assert(sizeof(struct cb_shm_segment) == 104, "segment");
 
 /*
  * shm_read.c
  *
- * A snapshot, checked and in nanoseconds, as the reader's arithmetic wants it.
+ * Version 3: both ends of the interval are straight lines over the counter,
+ * worked out once a snapshot, so that a reading costs two products.  Slopes
+ * are nanoseconds a tick in 1 / 2^(64 - shift).
  */
+struct cb_shm_lines {
+	uint64_t as_of_tsc;
+	struct timespec earliest;	/* at as_of_tsc */
+	struct timespec latest;
+	int64_t period;		/* rounded down */
+	int64_t early;		/* of the earliest end, rounded down */
+	int64_t late;		/* of the latest one, and negative: likewise */
+	unsigned shift;
+	uint64_t soon;	/* ticks in which neither end moves by a second */
+};
+
+/* A snapshot, checked and in nanoseconds, as the reader's arithmetic wants. */
 struct cb_shm_bound {
-	int64_t as_of_mono;
-	int64_t void_after_mono;
+	int64_t as_of;		/* CLOCK_MONOTONIC_COARSE; version 3: UTC */
+	int64_t void_after;	/* the same clock */
 	int64_t bound_ns;
 	uint64_t disruption_marker;
 	uint32_t max_drift_ppb;
 	clockbound_clock_status status;
 	bool disruption_support;
+	bool is_counted;	/* version 3: */
+	struct cb_shm_lines lines;
 };
 
 struct cb_shm_reader {
@@ -111,13 +175,6 @@ struct cb_shm_reader {
 bool cb_shm_read_open(struct cb_shm_reader *, const char *path,
     clockbound_err *err);
 void cb_shm_read_close(struct cb_shm_reader *);
-/* Is nothing written since reader->bound was taken? */
-static inline bool
-cb_shm_read_is_current(const struct cb_shm_reader *r)
-{
-	return cb_seqlock_is_current(&r->segment->header.generation,
-	    r->generation);
-}
 /* Bring reader->bound up to date; NONE when it may be used. */
 clockbound_err_kind cb_shm_read(struct cb_shm_reader *);
 /* The same, also where the generation is that of the last copy. */
@@ -127,24 +184,31 @@ bool cb_shm_read_is_replaced(const struct cb_shm_reader *, const char *path);
 /* The checks on a body from outside, apart from where it came from. */
 clockbound_err_kind cb_shm_read_parse(const struct cb_shm_v2 *,
     struct cb_shm_bound *);
+clockbound_err_kind cb_shm_read_parse_v3(const struct cb_shm_v3 *,
+    struct cb_shm_bound *);
 
 /*
  * shm_write.c
  *
  * The one writer of a run directory.
  */
-struct cb_shm_writer {
-	struct cb_shm_segment *segment;	/* mapped */
+struct cb_shm_file {
+	struct cb_shm_segment *segment;	/* mapped; NULL: there is none */
 	dev_t dev;
 	ino_t ino;
+};
+
+struct cb_shm_writer {
+	struct cb_shm_file v2;
+	struct cb_shm_file v3;	/* none where the CPU has no counter */
 	int dir_fd;
 	int lock_fd;
 };
 
 /*
- * Lock the run directory, made if need be, and map its segment: the one that
- * is there, when it can be used, with its generation going on; else a new
- * one, whose status is unknown.  On failure false, with errno, and in *what
+ * Lock the run directory, made if need be, and map its segments: those that
+ * are there, when they can be used, with their generation going on; else new
+ * ones, whose status is unknown.  On failure false, with errno, and in *what
  * static text that names the step; EEXIST when another writer has the lock,
  * with its pid, where it can be told, in *holder.
  */
@@ -152,9 +216,10 @@ bool cb_shm_write_open(struct cb_shm_writer *, const char *dir,
     const char **what, pid_t *holder);
 void cb_shm_write_close(struct cb_shm_writer *);
 void cb_shm_write(struct cb_shm_writer *, const struct cb_shm_v2 *);
+void cb_shm_write_v3(struct cb_shm_writer *, const struct cb_shm_v3 *);
 /* What an earlier run wrote last; false where there is no such thing. */
 bool cb_shm_write_last(const struct cb_shm_writer *, struct cb_shm_bound *);
-/* Is our segment still what its name in dir stands for, and whole? */
+/* Are our segments still what their names in dir stand for, and whole? */
 bool cb_shm_write_is_there(const struct cb_shm_writer *, const char *dir);
 
 /*
@@ -167,7 +232,12 @@ bool cb_shm_write_is_there(const struct cb_shm_writer *, const char *dir);
 clockbound_err_kind cb_now_at(const struct cb_shm_bound *,
     const struct timespec *real, const struct timespec *mono,
     clockbound_now_result *);
+/* Version 3: the same, by a value of the counter. */
+clockbound_err_kind cb_now_at_counter(const struct cb_shm_bound *,
+    uint64_t counter, clockbound_now_result *);
 /* What clockbound_now() answered from when it last did. */
 const struct cb_shm_bound *cb_now_snapshot(const clockbound_ctx *);
+/* How old that is by now, in nanoseconds. */
+int64_t cb_now_age(const clockbound_ctx *);
 
 #endif

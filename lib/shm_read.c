@@ -13,27 +13,42 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "counter.h"
 #include "shm.h"
 #include "ts.h"
+#include "wide.h"
 
 /* Tries to copy a body that changes meanwhile: with a copy at hand, without. */
 #define TRIES_AGAIN	4
 #define TRIES_FIRST	1000
 
+/* 2, 3, or 0: a layout that nobody here can use. */
+static unsigned
+layout_of(uint16_t version)
+{
+	if (version == 2)
+		return 2;
+	return CB_COUNTER_ID != CB_COUNTER_INVALID && version >> 8 == 3 &&
+	    (version & UINT8_MAX) >= 3 ? 3 : 0;
+}
+
+static unsigned
+layout(const struct cb_shm_header *h)
+{
+	return layout_of(atomic_load_explicit(&h->version,
+	    memory_order_relaxed));
+}
+
 static clockbound_err_kind
 check_header(const struct cb_shm_header *h, off_t size)
 {
-	uint16_t version;
-
-	if (h->magic[0] != CB_SHM_MAGIC0 || h->magic[1] != CB_SHM_MAGIC1)
+	if (h->magic[0] != CB_SHM_MAGIC0 || h->magic[1] != CB_SHM_MAGIC1 ||
+	    atomic_load_explicit(&h->version, memory_order_relaxed) == 0 ||
+	    atomic_load_explicit(&h->generation, memory_order_relaxed) == 0)
 		return CLOCKBOUND_ERR_SEGMENT_NOT_INITIALIZED;
-	version = atomic_load_explicit(&h->version, memory_order_relaxed);
-	if (version == 0 || atomic_load_explicit(&h->generation,
-	    memory_order_relaxed) == 0)
-		return CLOCKBOUND_ERR_SEGMENT_NOT_INITIALIZED;
-	if (version != 2)
+	if (layout(h) == 0)
 		return CLOCKBOUND_ERR_SEGMENT_VERSION_NOT_SUPPORTED;
-	if (h->segsize < sizeof(struct cb_shm_segment) ||
+	if (h->segsize < (layout(h) == 2 ? CB_SHM_V2_SIZE : CB_SHM_V3_SIZE) ||
 	    (off_t)h->segsize > size)
 		return CLOCKBOUND_ERR_SEGMENT_MALFORMED;
 	return CLOCKBOUND_ERR_NONE;
@@ -76,6 +91,7 @@ cb_shm_read_open(struct cb_shm_reader *r, const char *path,
 		goto fail;
 	close(fd);
 	r->segment = map;
+	r->bound.is_counted = layout(&r->segment->header) == 3;
 	r->dev = st.st_dev;
 	r->ino = st.st_ino;
 	return true;
@@ -117,47 +133,154 @@ parse_time(int64_t s, int64_t ns, int64_t *out)
 	return true;
 }
 
+static bool
+parse_status(int32_t from, clockbound_clock_status *to)
+{
+	*to = (clockbound_clock_status)from;
+	return from >= CLOCKBOUND_STA_UNKNOWN &&
+	    from <= CLOCKBOUND_STA_DISRUPTED;
+}
+
 clockbound_err_kind
 cb_shm_read_parse(const struct cb_shm_v2 *v2, struct cb_shm_bound *out)
 {
-	struct cb_shm_bound parsed, *b = &parsed;
+	struct cb_shm_bound b = {
+		.bound_ns = v2->bound_ns,
+		.disruption_marker = v2->disruption_marker,
+		.max_drift_ppb = v2->max_drift_ppb,
+		.disruption_support = v2->disruption_support != 0
+	};
 
-	if (!parse_time(v2->as_of_s, v2->as_of_ns, &b->as_of_mono) ||
-	    !parse_time(v2->void_after_s, v2->void_after_ns,
-	    &b->void_after_mono) || v2->bound_ns < 0 ||
-	    v2->max_drift_ppb >= CB_SHM_DRIFT_LIMIT_PPB ||
-	    v2->clock_status < CLOCKBOUND_STA_UNKNOWN ||
-	    v2->clock_status > CLOCKBOUND_STA_DISRUPTED)
+	if (!parse_time(v2->as_of_s, v2->as_of_ns, &b.as_of) ||
+	    !parse_time(v2->void_after_s, v2->void_after_ns, &b.void_after) ||
+	    !parse_status(v2->clock_status, &b.status) || b.bound_ns < 0 ||
+	    b.max_drift_ppb >= CB_SHM_DRIFT_LIMIT_PPB)
 		return CLOCKBOUND_ERR_SEGMENT_MALFORMED;
-	b->bound_ns = v2->bound_ns;
-	b->disruption_marker = v2->disruption_marker;
-	b->max_drift_ppb = v2->max_drift_ppb;
-	b->status = (clockbound_clock_status)v2->clock_status;
-	b->disruption_support = v2->disruption_support != 0;
-	*out = parsed;
+	*out = b;
 	return CLOCKBOUND_ERR_NONE;
+}
+
+/* The time of both ends at as_of; the sum may leave 64 bits of nanoseconds. */
+static struct timespec
+add_times(int64_t s, int64_t ns, int64_t more_s, int64_t more_ns)
+{
+	bool carry = ns + more_ns >= CB_NS_PER_S;
+
+	return (struct timespec){
+		.tv_sec = (time_t)(s + more_s + carry),
+		.tv_nsec = (long)(ns + more_ns - carry * CB_NS_PER_S)
+	};
+}
+
+/*
+ * The period in nanoseconds: as many of its bits as leave room for the sum of
+ * it and its error, which is less than 2.
+ */
+static void
+set_period(const struct cb_shm_v3 *v3, struct cb_shm_lines *l)
+{
+	struct cb_wide p = cb_wide_multiply(v3->period_frac,
+	    (uint64_t)CB_NS_PER_S);
+	bool lost;
+
+	p = cb_wide_shift(p, v3->period_shift, &lost);
+	for (l->shift = 0; p.high != 0 || p.low >> 61 != 0; l->shift++)
+		p = cb_wide_shift(p, 1, &lost);
+	l->period = (int64_t)p.low;
+}
+
+/* 2^64 / 10^9, rounded up: ppb times this is a fraction of 2^64. */
+#define PER_PPB	UINT64_C(18446744074)
+
+static void
+set_slopes(const struct cb_shm_v3 *v3, struct cb_shm_lines *l)
+{
+	/* In 1 / 2^63: each is at most 1. */
+	uint64_t rate = v3->max_drift_ppb * PER_PPB / 2 + 1 +
+	    (v3->period_err_frac >> v3->period_err_shift) / 2 + 1;
+	uint64_t period = (uint64_t)l->period + 1, late;
+	int64_t width = (int64_t)cb_wide_multiply(period, rate).high * 2 + 2;
+
+	l->early = l->period - width;
+	l->late = -((int64_t)period + width);
+	/* Both in 1 / 2^30 ns. */
+	late = ((uint64_t)-l->late >> (34 - l->shift)) + 1;
+	l->soon = l->early < 0 ? 0 : ((uint64_t)CB_NS_PER_S << 30) / late;
+}
+
+static void
+set_lines(const struct cb_shm_v3 *v3, struct cb_shm_lines *l)
+{
+	int64_t s = v3->bound_ns / CB_NS_PER_S, ns = v3->bound_ns % CB_NS_PER_S;
+
+	l->as_of_tsc = v3->as_of_tsc;
+	l->latest = add_times(v3->as_of_s, v3->as_of_ns, s, ns);
+	l->earliest = add_times(v3->as_of_s, v3->as_of_ns, -s - 1,
+	    CB_NS_PER_S - ns);
+	set_period(v3, l);
+	set_slopes(v3, l);
+}
+
+clockbound_err_kind
+cb_shm_read_parse_v3(const struct cb_shm_v3 *v3, struct cb_shm_bound *out)
+{
+	struct cb_shm_bound b = {
+		.bound_ns = v3->bound_ns,
+		.disruption_marker = v3->disruption_marker,
+		.max_drift_ppb = v3->max_drift_ppb,
+		.disruption_support = v3->disruption_support != 0,
+		.is_counted = true
+	};
+
+	if (!parse_time(v3->as_of_s, v3->as_of_ns, &b.as_of) ||
+	    !parse_time(v3->void_after_s, v3->void_after_ns, &b.void_after) ||
+	    !parse_status(v3->clock_status, &b.status) || b.bound_ns < 0 ||
+	    b.max_drift_ppb >= CB_SHM_DRIFT_LIMIT_PPB ||
+	    v3->period_frac == 0 || v3->period_shift > 63 ||
+	    v3->period_err_shift > 63)
+		return CLOCKBOUND_ERR_SEGMENT_MALFORMED;
+	set_lines(v3, &b.lines);
+	/* Its period may be any: another one is looked for at each reading. */
+	if (b.status != CLOCKBOUND_STA_SYNCHRONIZED &&
+	    b.status != CLOCKBOUND_STA_FREE_RUNNING)
+		b.lines.soon = 0;
+	*out = b;
+	return CLOCKBOUND_ERR_NONE;
+}
+
+static clockbound_err_kind
+parse_words(const uint32_t *words, struct cb_shm_bound *out)
+{
+	struct cb_shm_v2 v2;
+	struct cb_shm_v3 v3;
+
+	if (out->is_counted) {
+		memcpy(&v3, words, sizeof(v3));
+		return cb_shm_read_parse_v3(&v3, out);
+	}
+	memcpy(&v2, words, sizeof(v2));
+	return cb_shm_read_parse(&v2, out);
 }
 
 clockbound_err_kind
 cb_shm_read_anew(struct cb_shm_reader *r)
 {
 	const struct cb_shm_segment *s = r->segment;
-	uint32_t words[CB_SHM_V2_WORDS];
-	struct cb_shm_v2 v2;
 	bool first = r->generation == 0;
+	uint32_t words[CB_SHM_V3_WORDS];
 	uint16_t version;
 
 	version = atomic_load_explicit(&s->header.version,
 	    memory_order_relaxed);
-	if (version != 0 && version != 2)
-		return CLOCKBOUND_ERR_SEGMENT_VERSION_NOT_SUPPORTED;
 	if (version == 0)
 		return r->fault;
+	if (layout_of(version) != (r->bound.is_counted ? 3 : 2))
+		return CLOCKBOUND_ERR_SEGMENT_VERSION_NOT_SUPPORTED;
 	for (int i = 0; i < (first ? TRIES_FIRST : TRIES_AGAIN); i++) {
 		if (cb_seqlock_read(&s->header.generation, s->body, words,
-		    CB_SHM_V2_WORDS, &r->generation)) {
-			memcpy(&v2, words, sizeof(v2));
-			r->fault = cb_shm_read_parse(&v2, &r->bound);
+		    r->bound.is_counted ? CB_SHM_V3_WORDS : CB_SHM_V2_WORDS,
+		    &r->generation)) {
+			r->fault = parse_words(words, &r->bound);
 			break;
 		}
 		/* The writer may be waiting for this very processor. */
@@ -170,7 +293,8 @@ cb_shm_read_anew(struct cb_shm_reader *r)
 clockbound_err_kind
 cb_shm_read(struct cb_shm_reader *r)
 {
-	if (cb_shm_read_is_current(r))
+	if (cb_seqlock_is_current(&r->segment->header.generation,
+	    r->generation))
 		return r->fault;
 	return cb_shm_read_anew(r);
 }

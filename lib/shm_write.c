@@ -14,10 +14,54 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "counter.h"
 #include "shm.h"
 
 #define LOCK_NAME	"lock"
-#define NEW_NAME	CB_SHM_V2_NAME ".new"
+#define NEW(name)	name ".new"
+
+static const struct cb_shm_v2 unknown = {
+	.bound_ns = CB_SHM_UNKNOWN_BOUND_NS,
+	.clock_status = CLOCKBOUND_STA_UNKNOWN
+};
+
+/* A segment as it is made. */
+struct layout {
+	const char *name;
+	const char *new_name;
+	const char *step;
+	struct cb_shm_header header;
+	const struct cb_shm_v2 *body;	/* NULL: zeros */
+};
+
+static const struct layout layout_v2 = {
+	.name = CB_SHM_V2_NAME,
+	.new_name = NEW(CB_SHM_V2_NAME),
+	.step = "create " CB_SHM_V2_NAME,
+	.header = {
+		.magic = { CB_SHM_MAGIC0, CB_SHM_MAGIC1 },
+		.segsize = CB_SHM_V2_SIZE,
+		.version = 2,
+		.generation = 2
+	},
+	.body = &unknown
+};
+
+/*
+ * Never written: a reader of ClockBound 3.x fails for good when it is told
+ * later on that there is a VMClock to be watched.
+ */
+static const struct layout layout_v3 = {
+	.name = CB_SHM_V3_NAME,
+	.new_name = NEW(CB_SHM_V3_NAME),
+	.step = "create " CB_SHM_V3_NAME,
+	.header = {
+		.magic = { CB_SHM_MAGIC0, CB_SHM_MAGIC1 },
+		.segsize = CB_SHM_V3_SIZE,
+		.version = CB_SHM_V3_VERSION,
+		.generation = 0
+	}
+};
 
 /* Make the directory and those above it. */
 static bool
@@ -77,27 +121,27 @@ map_segment(int fd)
 
 /* The segment that an earlier run left, if it can be written on. */
 static struct cb_shm_segment *
-reuse_segment(int dir_fd, struct stat *st)
+reuse_segment(int dir_fd, const struct layout *l, struct stat *st)
 {
 	struct cb_shm_segment *s = NULL;
 	int fd;
 
-	fd = openat(dir_fd, CB_SHM_V2_NAME, O_RDWR | O_CLOEXEC | O_NOFOLLOW |
+	fd = openat(dir_fd, l->name, O_RDWR | O_CLOEXEC | O_NOFOLLOW |
 	    O_NONBLOCK);
 	if (fd == -1)
 		return NULL;
 	/* A second link would let another directory's owner watch or write. */
 	if (fstat(fd, st) == 0 && S_ISREG(st->st_mode) && st->st_nlink == 1 &&
-	    st->st_uid == geteuid() && st->st_size == sizeof(*s) &&
-	    fchmod(fd, 0644) == 0)
+	    st->st_uid == geteuid() &&
+	    st->st_size == (off_t)l->header.segsize && fchmod(fd, 0644) == 0)
 		s = map_segment(fd);
 	close(fd);
 	if (s == NULL)
 		return NULL;
 	if (s->header.magic[0] == CB_SHM_MAGIC0 &&
 	    s->header.magic[1] == CB_SHM_MAGIC1 &&
-	    s->header.segsize == sizeof(*s) &&
-	    atomic_load(&s->header.version) == 2)
+	    s->header.segsize == l->header.segsize &&
+	    atomic_load(&s->header.version) == l->header.version)
 		return s;
 	munmap(s, sizeof(*s));
 	return NULL;
@@ -105,56 +149,69 @@ reuse_segment(int dir_fd, struct stat *st)
 
 /* Whole before it has its name: no reader ever sees it half made. */
 static struct cb_shm_segment *
-make_segment(int dir_fd, struct stat *st)
+make_segment(int dir_fd, const struct layout *l, struct stat *st)
 {
-	const struct cb_shm_v2 unknown = {
-		.bound_ns = CB_SHM_UNKNOWN_BOUND_NS,
-		.clock_status = CLOCKBOUND_STA_UNKNOWN
-	};
-	struct cb_shm_segment init = {
-		.header = {
-			.magic = { CB_SHM_MAGIC0, CB_SHM_MAGIC1 },
-			.segsize = sizeof(init),
-			.version = 2,
-			.generation = 2
-		}
-	};
+	struct cb_shm_segment init = { .header = l->header };
 	struct cb_shm_segment *s = NULL;
 	ssize_t n;
 	int fd;
 
-	memcpy(init.body, &unknown, sizeof(unknown));
-	if (unlinkat(dir_fd, NEW_NAME, 0) == -1 && errno != ENOENT)
+	if (l->body != NULL)
+		memcpy(init.body, l->body, sizeof(*l->body));
+	if (unlinkat(dir_fd, l->new_name, 0) == -1 && errno != ENOENT)
 		return NULL;
-	fd = openat(dir_fd, NEW_NAME, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC |
-	    O_NOFOLLOW, 0644);
+	fd = openat(dir_fd, l->new_name, O_RDWR | O_CREAT | O_EXCL |
+	    O_CLOEXEC | O_NOFOLLOW, 0644);
 	if (fd == -1)
 		return NULL;
-	n = write(fd, &init, sizeof(init));
-	if (n != (ssize_t)sizeof(init)) {
+	n = write(fd, &init, l->header.segsize);
+	if (n != (ssize_t)l->header.segsize) {
 		if (n != -1)
 			errno = ENOSPC;
 	} else if (fchmod(fd, 0644) == 0 && fstat(fd, st) == 0 &&
 	    (s = map_segment(fd)) != NULL &&
-	    renameat(dir_fd, NEW_NAME, dir_fd, CB_SHM_V2_NAME) == -1) {
+	    renameat(dir_fd, l->new_name, dir_fd, l->name) == -1) {
 		munmap(s, sizeof(*s));
 		s = NULL;
 	}
 	if (s == NULL) {
 		int saved = errno;
 
-		unlinkat(dir_fd, NEW_NAME, 0);
+		unlinkat(dir_fd, l->new_name, 0);
 		errno = saved;
 	}
 	close(fd);
 	return s;
 }
 
+static bool
+open_file(int dir_fd, const struct layout *l, struct cb_shm_file *f,
+    const char **what)
+{
+	struct stat st;
+
+	*what = l->step;
+	f->segment = reuse_segment(dir_fd, l, &st);
+	if (f->segment == NULL)
+		f->segment = make_segment(dir_fd, l, &st);
+	if (f->segment == NULL)
+		return false;
+	f->dev = st.st_dev;
+	f->ino = st.st_ino;
+	return true;
+}
+
+static void
+close_file(struct cb_shm_file *f)
+{
+	if (f->segment != NULL)
+		munmap(f->segment, sizeof(*f->segment));
+}
+
 bool
 cb_shm_write_open(struct cb_shm_writer *w, const char *dir, const char **what,
     pid_t *holder)
 {
-	struct stat st;
 	int saved;
 
 	*w = (struct cb_shm_writer){ .dir_fd = -1, .lock_fd = -1 };
@@ -170,15 +227,10 @@ cb_shm_write_open(struct cb_shm_writer *w, const char *dir, const char **what,
 	w->lock_fd = take_lock(w->dir_fd, holder);
 	if (w->lock_fd == -1)
 		goto fail;
-	*what = "create " CB_SHM_V2_NAME;
-	w->segment = reuse_segment(w->dir_fd, &st);
-	if (w->segment == NULL)
-		w->segment = make_segment(w->dir_fd, &st);
-	if (w->segment != NULL) {
-		w->dev = st.st_dev;
-		w->ino = st.st_ino;
+	if (open_file(w->dir_fd, &layout_v2, &w->v2, what) &&
+	    (CB_COUNTER_ID == CB_COUNTER_INVALID ||
+	    open_file(w->dir_fd, &layout_v3, &w->v3, what)))
 		return true;
-	}
 fail:
 	saved = errno;
 	cb_shm_write_close(w);
@@ -189,8 +241,8 @@ fail:
 void
 cb_shm_write_close(struct cb_shm_writer *w)
 {
-	if (w->segment != NULL)
-		munmap(w->segment, sizeof(*w->segment));
+	close_file(&w->v2);
+	close_file(&w->v3);
 	if (w->lock_fd != -1)
 		close(w->lock_fd);
 	if (w->dir_fd != -1)
@@ -204,8 +256,20 @@ cb_shm_write(struct cb_shm_writer *w, const struct cb_shm_v2 *v2)
 	uint32_t words[CB_SHM_V2_WORDS];
 
 	memcpy(words, v2, sizeof(words));
-	cb_seqlock_write(&w->segment->header.generation, w->segment->body,
-	    words, CB_SHM_V2_WORDS);
+	cb_seqlock_write(&w->v2.segment->header.generation,
+	    w->v2.segment->body, words, CB_SHM_V2_WORDS);
+}
+
+void
+cb_shm_write_v3(struct cb_shm_writer *w, const struct cb_shm_v3 *v3)
+{
+	uint32_t words[CB_SHM_V3_WORDS];
+
+	if (w->v3.segment == NULL)
+		return;
+	memcpy(words, v3, sizeof(words));
+	cb_seqlock_write(&w->v3.segment->header.generation,
+	    w->v3.segment->body, words, CB_SHM_V3_WORDS);
 }
 
 bool
@@ -215,20 +279,29 @@ cb_shm_write_last(const struct cb_shm_writer *w, struct cb_shm_bound *last)
 	struct cb_shm_v2 v2;
 	uint16_t generation;
 
-	if (!cb_seqlock_read(&w->segment->header.generation, w->segment->body,
-	    words, CB_SHM_V2_WORDS, &generation))
+	if (!cb_seqlock_read(&w->v2.segment->header.generation,
+	    w->v2.segment->body, words, CB_SHM_V2_WORDS, &generation))
 		return false;
 	memcpy(&v2, words, sizeof(v2));
 	return cb_shm_read_parse(&v2, last) == CLOCKBOUND_ERR_NONE;
 }
 
-bool
-cb_shm_write_is_there(const struct cb_shm_writer *w, const char *dir)
+static bool
+is_file_there(const struct cb_shm_file *f, const struct layout *l,
+    const char *dir)
 {
 	char path[PATH_MAX];
 	struct stat st;
 
-	snprintf(path, sizeof(path), "%s/" CB_SHM_V2_NAME, dir);
-	return lstat(path, &st) == 0 && st.st_dev == w->dev &&
-	    st.st_ino == w->ino && st.st_size == sizeof(*w->segment);
+	snprintf(path, sizeof(path), "%s/%s", dir, l->name);
+	return lstat(path, &st) == 0 && st.st_dev == f->dev &&
+	    st.st_ino == f->ino && st.st_size == (off_t)l->header.segsize;
+}
+
+bool
+cb_shm_write_is_there(const struct cb_shm_writer *w, const char *dir)
+{
+	return is_file_there(&w->v2, &layout_v2, dir) &&
+	    (w->v3.segment == NULL ||
+	    is_file_there(&w->v3, &layout_v3, dir));
 }

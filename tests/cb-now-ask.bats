@@ -97,7 +97,7 @@ at()
 
 @test "the age follows a segment that is replaced" {
 	poke "$SEGMENT" 16 8 $(($(segment_field 16 d8) - 100))
-	spawn stream "$CB_NOW" -s "$RUN" -I 10ms -f '%Na %s'
+	spawn stream "$CB_NOW" -s "$SEGMENT" -I 10ms -f '%Na %s'
 	wait_until 5 grep -q '^1[0-9]\{11\} ' "$RIG/stream.log"
 	rm "$SEGMENT"
 	daemon_start

@@ -53,7 +53,7 @@ to_us()
 
 wait_start()
 {
-	spawn wait "$CB_NOW" -s "$RUN" --vmclock "$VMCLOCK" "$@"
+	spawn wait "$CB_NOW" -s "$SEGMENT" --vmclock "$VMCLOCK" "$@"
 }
 
 # sleeps: it has looked, and waits.

@@ -38,6 +38,10 @@ unit() {
 	unit observed
 }
 
+@test "period: the counter's period is held by what is told of it" {
+	unit period
+}
+
 @test "question: what is equal has not passed, and is not to come" {
 	unit question
 }
@@ -48,6 +52,10 @@ unit() {
 
 @test "shm: layout, warm restart, and files that are not segments" {
 	unit shm
+}
+
+@test "shm1: the projection is exact, and shm0 stands in for it" {
+	unit shm1
 }
 
 @test "stamp: ten thousand years both ways, and what is no time" {

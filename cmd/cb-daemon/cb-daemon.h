@@ -22,8 +22,8 @@
 /*
  * clocks.c: one instant in all clocks.
  *
- * CLOCK_REALTIME was read between two readings of CLOCK_MONOTONIC_RAW.
- * Nanoseconds.
+ * The CPU's counter and CLOCK_REALTIME were read, in this order, between two
+ * readings of CLOCK_MONOTONIC_RAW.  Nanoseconds.
  */
 struct cb_instant {
 	int64_t as_of;		/* CLOCK_MONOTONIC_COARSE, the first of all */
@@ -31,6 +31,7 @@ struct cb_instant {
 	int64_t raw_hi;
 	int64_t real;
 	int64_t asleep;		/* CLOCK_BOOTTIME - CLOCK_MONOTONIC, at least */
+	uint64_t counter;	/* 0 where there is none */
 };
 
 void cb_clocks_read(struct cb_instant *);
@@ -42,6 +43,8 @@ int cb_clocks_open_steps(void);
 bool cb_clocks_was_stepped(int fd);
 /* What the kernel keeps time by; false where it does not tell. */
 bool cb_clocks_source(char *name, size_t size);
+/* Is that, by its name, the counter that we read? */
+bool cb_clocks_is_counter(const char *name);
 /* The resolution of the clock of as_of. */
 int64_t cb_clocks_tick(void);
 
@@ -175,6 +178,27 @@ struct cb_interval cb_estimate_convert(const struct cb_sample *,
     const struct cb_chrony_source *, int64_t drift_ppb);
 
 /*
+ * period.c: readings of the counter and of the raw clock -> its period.  PURE.
+ */
+struct cb_period {
+	bool has_base;
+	struct cb_instant base;	/* the first reading */
+	bool has_range;
+	int64_t lo;		/* nanoseconds a tick, in 1 / 2^48 */
+	int64_t hi;
+};
+
+/* The counter and the raw clock need not have run together until now. */
+void cb_period_forget(struct cb_period *);
+void cb_period_update(struct cb_period *, const struct cb_instant *);
+/*
+ * Period and error, and a tick more of the bound; false while there is no
+ * period whose error can be stated.
+ */
+bool cb_period_tell(const struct cb_period *, int64_t drift_ppb,
+    struct cb_shm_v3 *);
+
+/*
  * status.c: the two tables.  PURE.
  */
 enum cb_disruption {
@@ -222,6 +246,13 @@ bool cb_publish_budget(const struct cb_estimate *, const struct cb_bound *,
     struct cb_budget *);
 void cb_publish_v2(const struct cb_bound *, clockbound_clock_status,
     bool disruption_support, uint64_t marker, struct cb_shm_v2 *);
+/*
+ * The rest of a body that holds a status and what VMClock it is for.  The
+ * status is unknown, unless it is disrupted, where there is no interval, which
+ * NULL says too, or no period.
+ */
+void cb_publish_v3(const struct cb_estimate *, const struct cb_period *,
+    const struct cb_instant *, struct cb_shm_v3 *);
 
 struct cb_daemon;
 
@@ -381,6 +412,7 @@ struct cb_daemon {
 
 	struct cb_sample sample;
 	struct cb_estimate estimate;
+	struct cb_period period;
 	unsigned events;	/* the CB_EVENTs of this tick */
 	struct cb_bound bound;
 	bool has_bound;
@@ -403,7 +435,7 @@ struct cb_daemon {
 	unsigned conditions;	/* that hold, and have been logged */
 	bool asked_to_disrupt;	/* SIGUSR1 */
 	bool asked_to_end;	/* SIGUSR2 */
-	int64_t looked_mono;	/* when the segment's file was looked at */
+	int64_t looked_mono;	/* when the segments' files were looked at */
 };
 
 /* loop.c */

@@ -6,10 +6,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "cb-daemon.h"
+#include "counter.h"
 #include "ts.h"
 
 #define CLOCKSOURCE \
@@ -29,6 +31,9 @@ cb_clocks_read(struct cb_instant *out)
 	in.asleep -= cb_clocks_mono();
 	for (int i = 0; i < TRIES; i++) {
 		in.raw_lo = cb_ts_clock(CLOCK_MONOTONIC_RAW);
+		in.counter = cb_counter_read();
+		/* Clocks need not wait for it by themselves. */
+		cb_counter_fence();
 		in.real = cb_ts_clock(CLOCK_REALTIME);
 		in.raw_hi = cb_ts_clock(CLOCK_MONOTONIC_RAW);
 		if (i == 0 || in.raw_hi - in.raw_lo <
@@ -94,5 +99,19 @@ cb_clocks_source(char *name, size_t size)
 	if (n <= 0)
 		return false;
 	name[n] = '\0';
+	name[strcspn(name, "\n")] = '\0';
 	return true;
+}
+
+bool
+cb_clocks_is_counter(const char *name)
+{
+	switch (CB_COUNTER_ID) {
+	case CB_COUNTER_X86_TSC:
+		return strcmp(name, "tsc") == 0;
+	case CB_COUNTER_ARM_VCNT:
+		return strcmp(name, "arch_sys_counter") == 0;
+	default:
+		return false;
+	}
 }

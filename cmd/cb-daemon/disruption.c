@@ -52,6 +52,7 @@ begin_disruption(struct cb_daemon *d)
 	w->gated = true;
 	w->has_gate = false;
 	cb_estimate_forget(&d->estimate);
+	cb_period_forget(&d->period);
 	/*
 	 * chronyd takes no packet that answers one sent before it forgot, but
 	 * a sample that a refclock's feeder made before.
@@ -252,8 +253,10 @@ look_at_clocks(struct cb_daemon *d)
 	cb_log_warn("%s", slept ? "the machine has slept" : other ?
 	    "the kernel keeps time by another clocksource" :
 	    "CLOCK_REALTIME was set");
-	if (slept || other)
+	if (slept || other) {
 		cb_estimate_forget(&d->estimate);
+		cb_period_forget(&d->period);
+	}
 	cb_estimate_settle(&d->estimate);
 	hasten(d);
 }

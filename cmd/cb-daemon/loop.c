@@ -13,7 +13,7 @@
 
 /* A source that is not heard counts as free running for this long. */
 #define PATIENCE_NS	(5 * CB_NS_PER_S)
-/* How often the segment's file is looked at. */
+/* How often the segments' files are looked at. */
 #define LOOK_NS		CB_NS_PER_S
 
 /* Conditions that are logged when they begin and end, beside the CB_EVENTs. */
@@ -21,7 +21,8 @@ enum {
 	CONDITION_MISSING	= 1 << 16,
 	CONDITION_LOCAL		= 1 << 17,
 	CONDITION_PHC		= 1 << 18,
-	CONDITION_UNRELIABLE	= 1 << 19
+	CONDITION_UNRELIABLE	= 1 << 19,
+	CONDITION_UNCOUNTED	= 1 << 20
 };
 
 static volatile sig_atomic_t stopped;
@@ -65,11 +66,20 @@ publish(struct cb_daemon *d)
 	struct cb_bound none = { .as_of = d->sample.before.as_of,
 	    .bound_ns = CB_SHM_UNKNOWN_BOUND_NS,
 	    .drift_ppb = d->options.max_drift_ppb };
+	struct cb_shm_v3 v3 = {
+		.clock_status = (int32_t)d->status,
+		.disruption_support = d->options.disruption_support,
+		.disruption_marker = d->watch.marker
+	};
 	struct cb_shm_v2 v2;
 
 	cb_publish_v2(d->has_bound ? &d->bound : &none, d->status,
 	    d->options.disruption_support, d->watch.marker, &v2);
+	cb_publish_v3(d->has_bound ? &d->estimate : NULL, &d->period,
+	    d->has_bound ? &d->sample.after : &d->sample.before, &v3);
+	/* Whoever turns from version 3 to version 2 finds that up to date. */
 	cb_shm_write(&d->writer, &v2);
+	cb_shm_write_v3(&d->writer, &v3);
 	if (d->published != 0)
 		d->counts.longest_gap_ns = cb_ts_max(d->counts.longest_gap_ns,
 		    d->sample.before.as_of - d->published);
@@ -100,6 +110,9 @@ log_conditions(struct cb_daemon *d, unsigned now)
 		{ CONDITION_UNRELIABLE, "the VMClock is unreliable or cannot "
 		    "be read: status unknown", "the VMClock can be relied "
 		    "on" },
+		{ CONDITION_UNCOUNTED, "the kernel does not keep time by the "
+		    "CPU's counter: the status in " CB_SHM_V3_NAME " is "
+		    "unknown", "the kernel keeps time by the CPU's counter" },
 		{ CB_EVENT_CONTRADICTION, "a source contradicts what it "
 		    "measured before: the bound takes in both",
 		    "the source agrees with itself again" },
@@ -176,6 +189,12 @@ count_conditions(struct cb_daemon *d, unsigned now)
 	d->counts.disagreements += (begun & CB_EVENT_DISAGREE) != 0;
 }
 
+static bool
+is_counted(const struct cb_daemon *d)
+{
+	return cb_clocks_is_counter(d->watch.clocksource);
+}
+
 static void
 log_sample(struct cb_daemon *d)
 {
@@ -190,8 +209,23 @@ log_sample(struct cb_daemon *d)
 		now |= CONDITION_PHC;
 	if (d->watch.unreliable)
 		now |= CONDITION_UNRELIABLE;
+	if (d->writer.v3.segment != NULL && !is_counted(d))
+		now |= CONDITION_UNCOUNTED;
 	count_conditions(d, now);
 	log_conditions(d, now);
+}
+
+/*
+ * Where the baseline has just ended, this sample may be from before that: it
+ * begins with the next.
+ */
+static void
+learn_period(struct cb_daemon *d)
+{
+	if (!is_counted(d))
+		cb_period_forget(&d->period);
+	else if (d->period.has_base)
+		cb_period_update(&d->period, &d->sample.after);
 }
 
 void
@@ -200,7 +234,9 @@ cb_loop_tick(struct cb_daemon *d)
 	clockbound_clock_status before;
 
 	d->source->sample(d);
+	cb_period_update(&d->period, &d->sample.before);
 	cb_disruption_weigh(d);
+	learn_period(d);
 	d->has_bound = d->source->bound(d);
 	before = set_status(d, weigh_input(d));
 	log_sample(d);

@@ -9,6 +9,8 @@
 #define SLEW_TIMER_NS	INT64_C(10000000)
 /* A guest's coarse clock stands still while its timekeeping CPU is stopped. */
 #define COARSE_TICKS	6
+/* The last time whose void_after the format can state. */
+#define LAST_NS		((CB_TS_MAX_S - CB_SHM_VOID_AFTER_S) * CB_NS_PER_S)
 
 /*
  * A reader takes CLOCK_REALTIME for the middle, which chronyd goes on steering
@@ -114,4 +116,58 @@ cb_publish_v2(const struct cb_bound *b, clockbound_clock_status status,
 		.disruption_support = disruption_support,
 		.disruption_marker = marker
 	};
+}
+
+static void
+set_times(struct cb_shm_v3 *v3, int64_t as_of)
+{
+	v3->as_of_s = as_of / CB_NS_PER_S;
+	v3->void_after_s = v3->as_of_s + CB_SHM_VOID_AFTER_S;
+	v3->as_of_ns = v3->void_after_ns = as_of % CB_NS_PER_S;
+}
+
+/* The clock, as it is, for readers that forget the status. */
+static void
+set_unknown(const struct cb_instant *now, struct cb_shm_v3 *v3)
+{
+	set_times(v3, cb_ts_min(cb_ts_max(now->real, 0), LAST_NS));
+	v3->bound_ns = CB_SHM_UNKNOWN_BOUND_NS;
+	/* 2^-30 s, about a nanosecond: one of 0 is malformed. */
+	v3->period_frac = UINT64_C(1) << 63;
+	v3->period_shift = 29;
+	if (v3->clock_status != CLOCKBOUND_STA_DISRUPTED)
+		v3->clock_status = CLOCKBOUND_STA_UNKNOWN;
+}
+
+/*
+ * When the counter was read the raw clock was from raw_lo to less than
+ * raw_hi + 1.  2 ns: a reader of ClockBound 3.x cuts off twice.
+ */
+static bool
+set_interval(const struct cb_estimate *e, const struct cb_instant *now,
+    struct cb_shm_v3 *v3)
+{
+	struct cb_interval truth = cb_estimate_at(&e->interval, now->raw_hi,
+	    e->drift_ppb);
+	int64_t lo = now->raw_lo + truth.lo, hi = now->raw_hi + 1 + truth.hi;
+	int64_t as_of = lo + (hi - lo) / 2;
+
+	if (as_of < 0 || as_of > LAST_NS ||
+	    hi - as_of > CB_SHM_UNKNOWN_BOUND_NS ||
+	    e->drift_ppb >= CB_SHM_DRIFT_LIMIT_PPB)
+		return false;
+	set_times(v3, as_of);
+	v3->bound_ns = hi - as_of + 2;
+	v3->max_drift_ppb = (uint32_t)e->drift_ppb;
+	return true;
+}
+
+void
+cb_publish_v3(const struct cb_estimate *e, const struct cb_period *p,
+    const struct cb_instant *now, struct cb_shm_v3 *v3)
+{
+	v3->as_of_tsc = now->counter;
+	if (e == NULL || !e->has_interval || !set_interval(e, now, v3) ||
+	    !cb_period_tell(p, e->drift_ppb, v3))
+		set_unknown(now, v3);
 }

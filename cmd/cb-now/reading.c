@@ -46,18 +46,11 @@ cb_reading_open(struct cb_segment *s, const char *vmclock)
 		fail(s->path, &error);
 }
 
-static struct timespec
-age_of(const struct cb_segment *s)
-{
-	return cb_stamp_of_ns(cb_ts_max(0,
-	    cb_ts_clock(CLOCK_MONOTONIC_COARSE) -
-	    cb_now_snapshot(s->ctx)->as_of_mono));
-}
-
-/* Exact: the library's interval is the clock less and plus a half. */
+/* Of an odd width the half is rounded up. */
 static void
 set_half(struct cb_reading *r)
 {
+	const struct timespec one = { .tv_nsec = 1 };
 	struct timespec width;
 	bool odd;
 
@@ -66,6 +59,8 @@ set_half(struct cb_reading *r)
 	r->half.tv_sec = width.tv_sec / 2;
 	r->half.tv_nsec = (width.tv_nsec + odd * CB_NS_PER_S) / 2;
 	timespecadd(&r->earliest, &r->half, &r->middle);
+	if (width.tv_nsec % 2 != 0)
+		timespecadd(&r->half, &one, &r->half);
 }
 
 const clockbound_err *
@@ -85,7 +80,7 @@ cb_reading_try(struct cb_segment *s, struct cb_reading *r)
 	r->trusted = r->status == CLOCKBOUND_STA_SYNCHRONIZED ||
 	    (r->status == CLOCKBOUND_STA_FREE_RUNNING &&
 	    s->trusts_free_running);
-	r->age = age_of(s);
+	r->age = cb_stamp_of_ns(cb_now_age(s->ctx));
 	return NULL;
 }
 

@@ -101,7 +101,8 @@ read_segment(struct cb_facts *f, clockbound_ctx *ctx)
 	const clockbound_err *failed = clockbound_now(ctx, &now);
 
 	f->bound = *cb_now_snapshot(ctx);
-	f->age_ns = cb_ts_clock(CLOCK_AS_OF) - f->bound.as_of_mono;
+	f->age_ns = f->bound.is_counted ? cb_now_age(ctx) :
+	    cb_ts_clock(CLOCK_AS_OF) - f->bound.as_of;
 	if (failed != NULL) {
 		take_fault(f, failed);
 		return;
@@ -149,8 +150,9 @@ static bool
 is_of_segment(const struct cb_observed *o, const struct cb_facts *f,
     int64_t between_ns)
 {
-	return f->fault != CLOCKBOUND_ERR_NONE ||
-	    cb_ts_abs(f->bound.as_of_mono - o->as_of_ns) <=
+	/* Version 3 is told by another clock. */
+	return f->fault != CLOCKBOUND_ERR_NONE || f->bound.is_counted ||
+	    cb_ts_abs(f->bound.as_of - o->as_of_ns) <=
 	    2 * o->interval_ns + between_ns;
 }
 
@@ -186,7 +188,7 @@ cb_gather(struct cb_paths *paths, struct cb_facts *f)
 		    trouble);
 		cb_gather_segment(paths, f);
 		if (answer != CB_ANSWER_GOOD ||
-		    observed.as_of_ns == f->bound.as_of_mono)
+		    observed.as_of_ns == f->bound.as_of)
 			break;
 	}
 	f->answer = answer;

@@ -106,8 +106,8 @@ make_segment(const struct cb_facts *f)
 	    "half_width_ns", width_or_null(f, f->half_ns),
 	    "bound_ns", width_or_null(f, b->bound_ns),
 	    "age_ns", (json_int_t)f->age_ns,
-	    "as_of_ns", (json_int_t)b->as_of_mono,
-	    "void_after_ns", (json_int_t)b->void_after_mono,
+	    "as_of_ns", (json_int_t)b->as_of,
+	    "void_after_ns", (json_int_t)b->void_after,
 	    "max_drift_ppb", (json_int_t)b->max_drift_ppb,
 	    "disruption_support", b->disruption_support,
 	    "marker", marker_of(b->disruption_marker)));

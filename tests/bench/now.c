@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 
 #include <err.h>
+#include <limits.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -22,6 +23,7 @@
 #include <unistd.h>
 
 #include "clockbound.h"
+#include "counter.h"
 #include "shm.h"
 #include "ts.h"
 
@@ -41,6 +43,26 @@ read_clock(clockid_t id)
 }
 
 static void
+publish_v3(struct cb_shm_writer *w)
+{
+	int64_t as_of = read_clock(CLOCK_REALTIME);
+	/* 0.4 ns: how long a tick is has no say in what a reading costs. */
+	struct cb_shm_v3 v3 = {
+		.as_of_tsc = cb_counter_read(),
+		.as_of_s = as_of / CB_NS_PER_S,
+		.as_of_ns = as_of % CB_NS_PER_S,
+		.void_after_s = as_of / CB_NS_PER_S + CB_SHM_VOID_AFTER_S,
+		.period_frac = UINT64_C(0xdbe6fecebdedd5be),
+		.period_shift = 31,
+		.bound_ns = 123456,
+		.max_drift_ppb = 50000,
+		.clock_status = CLOCKBOUND_STA_SYNCHRONIZED
+	};
+
+	cb_shm_write_v3(w, &v3);
+}
+
+static void
 publish(struct cb_shm_writer *w)
 {
 	int64_t as_of = read_clock(CLOCK_MONOTONIC_COARSE);
@@ -54,6 +76,7 @@ publish(struct cb_shm_writer *w)
 	};
 
 	cb_shm_write(w, &v2);
+	publish_v3(w);
 }
 
 /* The n-th processor that we may use, from 0; the last where n is too large. */
@@ -160,7 +183,8 @@ run(const char *name, clockbound_ctx *ctx, struct cb_shm_writer *w)
 }
 
 static void
-run_with_writer(clockbound_ctx *ctx, struct cb_shm_writer *w)
+run_with_writer(const char *name, clockbound_ctx *ctx,
+    struct cb_shm_writer *w)
 {
 	atomic_long *writes = mmap(NULL, sizeof(*writes),
 	    PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -170,7 +194,7 @@ run_with_writer(clockbound_ctx *ctx, struct cb_shm_writer *w)
 	if (writes == MAP_FAILED)
 		err(1, "mmap");
 	pid = start_writer(w, writes);
-	run("written", ctx, NULL);
+	run(name, ctx, NULL);
 	ns = read_clock(CLOCK_MONOTONIC) - start;
 	kill(pid, SIGKILL);
 	waitpid(pid, NULL, 0);
@@ -178,12 +202,28 @@ run_with_writer(clockbound_ctx *ctx, struct cb_shm_writer *w)
 	    (double)atomic_load(writes) * 1e9 / (double)ns);
 }
 
+/* By the clocks, shm0, or by the counter, shm1. */
+static void
+run_both(struct cb_shm_writer *w, const char *dir, const char *file,
+    const char *alone, const char *written)
+{
+	clockbound_err error;
+	clockbound_ctx *ctx;
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s/%s", dir, file);
+	ctx = clockbound_open(path, &error);
+	if (ctx == NULL)
+		errx(1, "%s: error kind %d", path, (int)error.kind);
+	run(alone, ctx, w);
+	run_with_writer(written, ctx, w);
+	clockbound_close(ctx);
+}
+
 int
 main(int argc, char *argv[])
 {
 	struct cb_shm_writer w;
-	clockbound_err error;
-	clockbound_ctx *ctx;
 	const char *what;
 	pid_t holder;
 
@@ -192,14 +232,13 @@ main(int argc, char *argv[])
 	if (!cb_shm_write_open(&w, argv[1], &what, &holder))
 		err(1, "%s: cannot %s", argv[1], what);
 	publish(&w);
-	ctx = clockbound_open(argv[1], &error);
-	if (ctx == NULL)
-		errx(1, "%s: error kind %d", argv[1], (int)error.kind);
 	pin_to(CPU_SETSIZE);
-	run("alone", ctx, &w);
-	run_with_writer(ctx, &w);
-	clockbound_close(ctx);
+	run_both(&w, argv[1], CB_SHM_V2_NAME, "alone", "written");
+	if (w.v3.segment != NULL)
+		run_both(&w, argv[1], CB_SHM_V3_NAME, "counter_alone",
+		    "counter_written");
 	unlinkat(w.dir_fd, CB_SHM_V2_NAME, 0);
+	unlinkat(w.dir_fd, CB_SHM_V3_NAME, 0);
 	unlinkat(w.dir_fd, "lock", 0);
 	cb_shm_write_close(&w);
 	return 0;

@@ -75,6 +75,7 @@ remove_run_dir(const char *dir)
 
 	if (fd != -1) {
 		unlinkat(fd, CB_SHM_V2_NAME, 0);
+		unlinkat(fd, CB_SHM_V3_NAME, 0);
 		unlinkat(fd, "lock", 0);
 		close(fd);
 	}

@@ -34,7 +34,7 @@ static struct cb_budget budget;
 static void
 set_clocks(int64_t raw)
 {
-	s.before = (struct cb_instant){ raw, raw, raw, REAL + raw, 0 };
+	s.before = (struct cb_instant){ raw, raw, raw, REAL + raw, 0, 0 };
 	s.told = s.after = s.before;
 }
 

@@ -55,7 +55,7 @@ begin(void)
 		    .disruption_support = true },
 		.watch = { .vmclock.page = &page, .steps_fd = -1 },
 		.sample = { .input = CB_INPUT_SYNCHRONIZED, .n_sources = 1,
-		    .after = { RAW, RAW, RAW, REAL + RAW, 0 },
+		    .after = { RAW, RAW, RAW, REAL + RAW, 0, 0 },
 		    .tracking = { .ref_time_ns = 1 } }
 	};
 	d.sample.before = d.sample.told = d.sample.after;
@@ -134,12 +134,14 @@ static void
 a_disruption_forgets_and_holds_until_chronyd_has_forgotten(void)
 {
 	begin();
+	d.period.has_base = true;
 	disrupt();
 	answers = false;
 	CHECK(cb_disruption_look(&d));
 	CHECK_EQ(d.disruption, CB_DISRUPTION_DISRUPTED);
 	CHECK_EQ(d.watch.marker, 1);
 	CHECK(cb_estimate_is_empty(&d.estimate));
+	CHECK(!d.period.has_base);
 	CHECK(d.watch.gated);
 	/* What it says before it has forgotten may be of before. */
 	d.sample.tracking.ref_time_ns++;
@@ -295,6 +297,7 @@ after_a_step_the_interval_stands_and_sources_settle(void)
 	struct cb_interval was;
 
 	begin();
+	d.period.has_base = true;
 	was = d.estimate.interval;
 	stepped = true;
 	stepped_by = 3 * S;
@@ -311,6 +314,7 @@ after_a_step_the_interval_stands_and_sources_settle(void)
 	CHECK_EQ(bursts, 0);
 	measure();
 	CHECK(d.estimate.interval.lo > was.lo);
+	CHECK(d.period.has_base);
 }
 
 static void
@@ -369,8 +373,10 @@ static void
 a_sleep_and_another_clocksource_leave_nothing(void)
 {
 	begin();
+	d.period.has_base = true;
 	d.sample.after.asleep += 2 * MS;
 	tick();
+	CHECK(!d.period.has_base);
 	/* Readers come first. */
 	CHECK_EQ(bursts, 0);
 	CHECK_EQ(cb_disruption_due(&d), mono);
@@ -386,9 +392,11 @@ a_sleep_and_another_clocksource_leave_nothing(void)
 	d.watch.attempts = 29;
 	burst_answer = 2;
 	clocksource = "hpet";
+	d.period.has_base = true;
 	pass(S);
 	tick();
 	CHECK(!d.estimate.has_interval);
+	CHECK(!d.period.has_base);
 	tick();
 	CHECK_EQ(bursts, 2);
 	CHECK_EQ(cb_disruption_due(&d), mono + 100 * MS);

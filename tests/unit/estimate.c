@@ -33,9 +33,9 @@ static struct cb_sample
 make_sample(int64_t freq_ppb, uint32_t since_s)
 {
 	struct cb_sample s = {
-		.before = { RAW, RAW, RAW, REAL + RAW, 0 },
-		.told = { RAW, RAW, RAW, REAL + RAW, 0 },
-		.after = { RAW, RAW, RAW, REAL + RAW, 0 },
+		.before = { RAW, RAW, RAW, REAL + RAW, 0, 0 },
+		.told = { RAW, RAW, RAW, REAL + RAW, 0, 0 },
+		.after = { RAW, RAW, RAW, REAL + RAW, 0, 0 },
 		.input = CB_INPUT_SYNCHRONIZED,
 		.tracking = { .freq_ppb = { freq_ppb, 0 }, .ref_time_ns = 1 },
 		.n_sources = 1

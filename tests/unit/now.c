@@ -96,8 +96,8 @@ interval_is_rounded_outwards(void)
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct cb_shm_bound b = {
-			.as_of_mono = as_of,
-			.void_after_mono = as_of + S(1000),
+			.as_of = as_of,
+			.void_after = as_of + S(1000),
 			.bound_ns = rows[i].bound,
 			.max_drift_ppb = rows[i].drift,
 			.status = SYNC
@@ -121,8 +121,8 @@ static void
 largest_bound_and_drift_do_not_overflow(void)
 {
 	struct cb_shm_bound b = {
-		.as_of_mono = -S(4000000000),
-		.void_after_mono = S(4000000000),
+		.as_of = -S(4000000000),
+		.void_after = S(4000000000),
 		.bound_ns = INT64_MAX,
 		.max_drift_ppb = 999999999,
 		.status = SYNC
@@ -143,8 +143,8 @@ static void
 segment_from_the_future_is_a_breach(void)
 {
 	struct cb_shm_bound b = {
-		.as_of_mono = S(1000) + 500,
-		.void_after_mono = S(2000),
+		.as_of = S(1000) + 500,
+		.void_after = S(2000),
 		.bound_ns = 5,
 		.status = SYNC
 	};
@@ -156,7 +156,7 @@ segment_from_the_future_is_a_breach(void)
 	CHECK_EQ(cb_now_at(&b, &real, &mono, &res),
 	    CLOCKBOUND_ERR_CAUSALITY_BREACH);
 	CHECK(memcmp(&res, &untouched, sizeof(res)) == 0);
-	b.as_of_mono = S(1000000);
+	b.as_of = S(1000000);
 	CHECK_EQ(cb_now_at(&b, &real, &mono, &res),
 	    CLOCKBOUND_ERR_CAUSALITY_BREACH);
 	CHECK(memcmp(&res, &untouched, sizeof(res)) == 0);
@@ -190,8 +190,8 @@ status_ages_from_as_written_to_free_running_to_unknown(void)
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct cb_shm_bound b = {
-			.as_of_mono = as_of,
-			.void_after_mono = as_of + rows[i].void_after
+			.as_of = as_of,
+			.void_after = as_of + rows[i].void_after
 		};
 		struct timespec mono = ts_of(as_of + rows[i].age);
 		const struct {
@@ -398,6 +398,7 @@ try_with_a_file(void)
 		cb_shm_write_close(&w);
 	}
 	unlink("shm0");
+	unlink("shm1");
 	unlink("lock");
 	CHECK(rmdir(dir) == 0);
 }

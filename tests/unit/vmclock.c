@@ -88,9 +88,13 @@ handle(struct cb_shm_writer *w, uint64_t marker)
 	struct cb_shm_v2 v2 = body_of(mono_now(), 1000, 50000,
 	    CLOCKBOUND_STA_SYNCHRONIZED);
 
-	v2.disruption_support = 1;
-	v2.disruption_marker = marker;
+	struct cb_shm_v3 v3 = counted_body_of(1000, 50000,
+	    CLOCKBOUND_STA_SYNCHRONIZED);
+
+	v2.disruption_support = v3.disruption_support = 1;
+	v2.disruption_marker = v3.disruption_marker = marker;
 	cb_shm_write(w, &v2);
+	cb_shm_write_v3(w, &v3);
 }
 
 static clockbound_clock_status
@@ -287,7 +291,7 @@ disrupt_again_and_again(struct shared *s, struct cb_shm_writer *w,
 
 static void
 no_reading_is_trusted_between_a_disruption_and_its_end(
-    struct cb_shm_writer *w)
+    struct cb_shm_writer *w, const char *path)
 {
 	struct shared *s = mmap(NULL, sizeof(*s), PROT_READ | PROT_WRITE,
 	    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -301,7 +305,8 @@ no_reading_is_trusted_between_a_disruption_and_its_end(
 	write_file("vmclock", CB_VMCLOCK_MAGIC, 112, 1, 112);
 	page = map_file("vmclock");
 	handle(w, 7);
-	ctx = clockbound_vmclock_open("shm0", "vmclock", NULL);
+	test_row = path;
+	ctx = clockbound_vmclock_open(path, "vmclock", NULL);
 	if (!CHECK(s != MAP_FAILED) || page == NULL || !CHECK(ctx != NULL))
 		return;
 	pid = fork();
@@ -330,6 +335,7 @@ no_reading_is_trusted_between_a_disruption_and_its_end(
 	munmap(page, 4096);
 	munmap(s, sizeof(*s));
 	unlink("vmclock");
+	test_row = "";
 }
 
 int
@@ -348,10 +354,15 @@ main(void)
 	if (CHECK(cb_shm_write_open(&w, ".", &what, &holder))) {
 		status_holds_for_the_marker_that_was_handled(&w);
 		a_vmclock_that_comes_and_goes_is_followed(&w);
-		no_reading_is_trusted_between_a_disruption_and_its_end(&w);
+		no_reading_is_trusted_between_a_disruption_and_its_end(&w,
+		    "shm0");
+		/* Version 3, where there is a counter. */
+		no_reading_is_trusted_between_a_disruption_and_its_end(&w,
+		    ".");
 		cb_shm_write_close(&w);
 	}
 	unlink("shm0");
+	unlink("shm1");
 	unlink("lock");
 	CHECK(rmdir(dir) == 0);
 	return test_done();

@@ -9,9 +9,10 @@
  * segment and the reader are the real ones: only clocks.c, chrony_socket.c
  * and log.c are stood in for, by the functions at the end of this file.
  *
- * At every reading that is trusted, true time must be in the interval.  What
- * CLOCK_REALTIME is made to do after the last write, which no version 2 reader
- * can know, is counted apart.
+ * At every reading that is trusted, true time must be in the interval: of
+ * version 2, of version 3, and of version 3 as ClockBound 3.x computes it.
+ * What CLOCK_REALTIME is made to do after the last write, which no version 2
+ * reader can know, is counted apart.
  *
  * usage: world [SEED [READINGS]]
  */
@@ -19,6 +20,7 @@
 #include <err.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -117,18 +119,36 @@ static struct {
 	/* Since the tick: chronyd has stepped the clock, the machine slept. */
 	bool moved, slept;
 	bool has_vmclock;
+	/* The counter: raw clock * speed / 2^24 + base, unknown but fixed. */
+	int64_t counter_speed;
+	uint64_t counter_base;
+	bool other_clocksource;	/* the kernel keeps time by something else */
+	bool late;	/* the daemon was, for a leap second, */
+	bool told_leap;	/* by chronyd's last word */
+	bool unannounced;	/* nobody had told it of the leap second */
 	size_t n;
 	struct server servers[MAX_SERVERS];
 } w;
 
+/* Readings of one kind. */
+struct tally {
+	const char *name;
+	int64_t trusted, untrusted, untold, missed;
+	int64_t ratio[11];	/* of error to half-width, in tenths */
+	double worst;
+};
+
+static struct tally version_2 = { .name = "version 2" };
+static struct tally version_3 = { .name = "version 3" };
+static struct tally reference = { .name = "version 3, in doubles" };
+
 static struct {
-	int64_t trusted, untrusted, untold, missed, ticks, worlds;
+	int64_t ticks, worlds;
 	int64_t contradictions, mute, steps, updates, restarts;
 	int64_t operator_steps, sleeps, woken, migrations;
 	int64_t interleaved, peer, refclock, lies, churned;
 	int64_t leaps[4];	/* by leap_mode */
-	int64_t ratio[11];	/* of error to half-width, in tenths */
-	double worst;
+	int64_t clocksources;
 } count;
 
 static uint64_t state;
@@ -515,7 +535,17 @@ static void
 excuse_late_daemon(void)
 {
 	if (w.now_ns - w.told_ns > S)
-		w.untold = true;
+		w.untold = w.late = true;
+}
+
+/* Another CPU's, or one that went on by itself, or was reset. */
+static void
+make_counter(void)
+{
+	w.counter_speed = one_in(2) ? between(1, 4 << 24) :
+	    between(1 << 24, 4 << 24);
+	w.counter_base = one_in(2) ? next_random() :
+	    w.counter_base + (uint64_t)between(-10 * S, 100 * S);
 }
 
 /* The raw clock stands still, and the kernel guesses for how long it did. */
@@ -534,6 +564,7 @@ fall_asleep(void)
 	w.at.cooked += guess;
 	w.jumps += guess;
 	w.asleep_ns += told;
+	make_counter();
 	for (size_t i = 0; i < w.n; i++)
 		w.servers[i].reply_ns = NEVER;
 	w.stepped = w.untold = w.slept = true;
@@ -557,6 +588,7 @@ migrate(void)
 	w.at.real += real;
 	w.at.cooked += real;
 	w.at.mono += raw;
+	make_counter();
 	w.jumps += real - raw + times(raw, w.freq_ppb);
 	for (size_t i = 0; i < w.n; i++)
 		w.servers[i].reply_ns = NEVER;
@@ -607,6 +639,7 @@ happen(void)
 	if (w.leap_begins_ns <= w.now_ns) {
 		w.leap_begins_ns = NEVER;
 		excuse_late_daemon();
+		w.unannounced = !w.told_leap;
 		/* Whoever does not know of it must not measure across it. */
 		if (!w.announces)
 			forget_samples();
@@ -750,6 +783,7 @@ make_world(struct cb_daemon *d)
 	page.constant[2] = htole32(CB_VMCLOCK_VERSION);
 	d->watch.vmclock.page = &page;
 	d->watch.marker = le32toh(page.disruption_marker[0]);
+	make_counter();
 	w.n = (size_t)between(1, one_in(4) ? MAX_SERVERS : 6);
 	for (size_t i = 0; i < w.n; i++)
 		make_server(&w.servers[i]);
@@ -770,28 +804,34 @@ make_world(struct cb_daemon *d)
 }
 
 static void
-check(const clockbound_now_result *now, int64_t early, int64_t late,
-    bool untold, uint64_t seed)
+check(struct tally *t, const clockbound_now_result *now, int64_t early,
+    int64_t late, bool untold, uint64_t seed)
 {
 	int64_t lo = cb_ts_ns(&now->earliest), hi = cb_ts_ns(&now->latest);
 	int64_t error = cb_ts_max((lo + hi) / 2 - early, late - (lo + hi) / 2);
 	double ratio = (double)error / (double)((hi - lo) / 2);
 
-	if (untold) {
-		count.untold++;
+	if (now->clock_status != CLOCKBOUND_STA_SYNCHRONIZED &&
+	    now->clock_status != CLOCKBOUND_STA_FREE_RUNNING) {
+		t->untrusted++;
 		return;
 	}
-	count.trusted++;
-	if (ratio > count.worst)
-		count.worst = ratio;
-	count.ratio[ratio >= 1 ? 10 : (int)(ratio * 10)]++;
+	if (untold) {
+		t->untold++;
+		return;
+	}
+	t->trusted++;
+	if (ratio > t->worst)
+		t->worst = ratio;
+	t->ratio[ratio >= 1 ? 10 : (int)(ratio * 10)]++;
 	if (lo <= early && late <= hi)
 		return;
-	if (count.missed++ < 5)
-		fprintf(stderr, "world: seed %" PRIu64 ": true time is %" PRId64
-		    " ns outside, half-width %" PRId64 " ns, %.3f s into the "
-		    "world\n", seed, cb_ts_max(lo - early, late - hi),
-		    (hi - lo) / 2, (double)w.now_ns / 1e9);
+	if (t->missed++ < 5)
+		fprintf(stderr, "world: seed %" PRIu64 ": %s: true time is %"
+		    PRId64 " ns outside, half-width %" PRId64 " ns, %.3f s "
+		    "into the world\n", seed, t->name,
+		    cb_ts_max(lo - early, late - hi), (hi - lo) / 2,
+		    (double)w.now_ns / 1e9);
 }
 
 static struct timespec
@@ -810,17 +850,59 @@ coarse(const struct clocks *c)
 	return FIX(ns - ns % w.coarse_ns);
 }
 
+static uint64_t
+counter_at(const struct clocks *c)
+{
+	return w.counter_base + (uint64_t)(c->raw * w.counter_speed >> 56);
+}
+
+/* As readers of ClockBound 3.x do it. */
+static void
+compute_in_doubles(const struct cb_shm_segment *segment, uint64_t counter,
+    clockbound_now_result *now)
+{
+	struct cb_shm_v3 v3;
+	double ns, rate;
+	int64_t middle, half;
+
+	memcpy(&v3, segment->body, sizeof(v3));
+	rate = v3.max_drift_ppb / 1e9 +
+	    ldexp((double)v3.period_err_frac, -64 - v3.period_err_shift);
+	ns = (double)(counter - v3.as_of_tsc) * 1e9 *
+	    ldexp((double)v3.period_frac, -64 - v3.period_shift);
+	middle = v3.as_of_s * S + v3.as_of_ns + (int64_t)ns;
+	half = (int64_t)((double)v3.bound_ns + ns * rate);
+	now->earliest = to_timespec(FIX(middle - half));
+	now->latest = to_timespec(FIX(middle + half));
+}
+
+struct readers {
+	struct cb_shm_reader v2;
+	struct cb_shm_reader v3;
+};
+
+/* The VMClock is looked at after the clocks, as clockbound_now() does. */
+static bool
+is_disrupted(const struct cb_shm_bound *b)
+{
+	return b->status == CLOCKBOUND_STA_DISRUPTED ||
+	    (b->disruption_support && b->disruption_marker !=
+	    le32toh(page.disruption_marker[0]));
+}
+
 /* A reader, which may be stopped between its two clocks. */
 static void
-read_once(struct cb_shm_reader *r, uint64_t seed)
+read_once(struct readers *r, uint64_t seed)
 {
-	clockbound_now_result now;
+	clockbound_now_result now, counted;
 	struct timespec real, mono;
+	uint64_t counter;
 	struct clocks c;
 	int64_t early, late;
 	bool untold;
 
-	if (cb_shm_read(r) != CLOCKBOUND_ERR_NONE)
+	if (cb_shm_read(&r->v2) != CLOCKBOUND_ERR_NONE ||
+	    cb_shm_read(&r->v3) != CLOCKBOUND_ERR_NONE)
 		errx(1, "seed %" PRIu64 ": malformed segment", seed);
 	c = clocks_at(w.now_ns);
 	untold = w.untold;
@@ -830,20 +912,24 @@ read_once(struct cb_shm_reader *r, uint64_t seed)
 	    w.now_ns < w.leap_ns + S)
 		late += S;
 	real = to_timespec(c.real);
+	counter = counter_at(&c);
 	pass(one_in(1000) ? between(0, S) : between(20, 100));
 	c = clocks_at(w.now_ns);
 	mono = to_timespec(coarse(&c));
-	if (cb_now_at(&r->bound, &real, &mono, &now) != CLOCKBOUND_ERR_NONE)
+	/* On another host the counter may be anywhere. */
+	if (cb_now_at(&r->v2.bound, &real, &mono, &now) !=
+	    CLOCKBOUND_ERR_NONE || (cb_now_at_counter(&r->v3.bound, counter,
+	    &counted) != CLOCKBOUND_ERR_NONE && !is_disrupted(&r->v3.bound)))
 		errx(1, "seed %" PRIu64 ": causality breach", seed);
-	/* Looked at after the clocks, as clockbound_now() does. */
-	if (r->bound.disruption_support && r->bound.disruption_marker !=
-	    le32toh(page.disruption_marker[0]))
-		now.clock_status = CLOCKBOUND_STA_UNKNOWN;
-	if (now.clock_status == CLOCKBOUND_STA_SYNCHRONIZED ||
-	    now.clock_status == CLOCKBOUND_STA_FREE_RUNNING)
-		check(&now, early, late, untold, seed);
-	else
-		count.untrusted++;
+	if (is_disrupted(&r->v2.bound))
+		now.clock_status = CLOCKBOUND_STA_DISRUPTED;
+	if (is_disrupted(&r->v3.bound))
+		counted.clock_status = CLOCKBOUND_STA_DISRUPTED;
+	check(&version_2, &now, early, late, untold, seed);
+	untold = w.late || w.unannounced;
+	check(&version_3, &counted, early, late, untold, seed);
+	compute_in_doubles(r->v3.segment, counter, &counted);
+	check(&reference, &counted, early, late, untold, seed);
 }
 
 /* chronyd is killed or stopped for a while; or only our questions are lost. */
@@ -877,7 +963,7 @@ start_late(void)
  * What comes in the tick of another step cannot be told apart from that.
  */
 static void
-wake(struct cb_daemon *d, void befall(void), struct cb_shm_reader *r,
+wake(struct cb_daemon *d, void befall(void), struct readers *r,
     uint64_t seed)
 {
 	if (w.stepped || w.moved || w.now_ns >= w.end_ns)
@@ -893,22 +979,43 @@ wake(struct cb_daemon *d, void befall(void), struct cb_shm_reader *r,
 	}
 }
 
+/* Once the daemon knows that the kernel keeps time by something else. */
+static void
+check_clocksource(const struct cb_daemon *d,
+    const struct cb_shm_segment *segment, uint64_t seed)
+{
+	struct cb_shm_v3 v3;
+
+	memcpy(&v3, segment->body, sizeof(v3));
+	if (!cb_clocks_is_counter(d->watch.clocksource) &&
+	    (v3.clock_status == CLOCKBOUND_STA_SYNCHRONIZED ||
+	    v3.clock_status == CLOCKBOUND_STA_FREE_RUNNING))
+		errx(1, "seed %" PRIu64 ": trusted under another clocksource",
+		    seed);
+}
+
 static void
 live(uint64_t seed)
 {
-	static struct cb_shm_segment segment;
+	static struct cb_shm_segment v2, v3;
 	static struct cb_daemon d;
-	struct cb_shm_reader r = { .segment = &segment };
+	struct readers r = {
+		.v2 = { .segment = &v2 },
+		.v3 = { .segment = &v3, .bound.is_counted = true }
+	};
 
 	state = seed;
-	memset(&segment, 0, sizeof(segment));
-	segment.header.version = 2;
+	memset(&v2, 0, sizeof(v2));
+	memset(&v3, 0, sizeof(v3));
+	v2.header.version = 2;
+	v3.header.version = CB_SHM_V3_VERSION;
 	d = (struct cb_daemon){ .chrony = { .fd = -1 }, .phc = { .fd = -1 },
 	    .selected = -1, .tick_ns = COARSE_TICK };
 	make_world(&d);
 	d.source = cb_source_find("chrony");
 	d.options.chrony_socket = "chronyd";
-	d.writer.segment = &segment;
+	d.writer.v2.segment = &v2;
+	d.writer.v3.segment = &v3;
 	cb_estimate_init(&d.estimate, d.options.max_drift_ppb);
 	start_late();
 	while (w.now_ns < w.end_ns) {
@@ -928,10 +1035,18 @@ live(uint64_t seed)
 		if (w.has_vmclock && one_in(5000))
 			w.migrate_ns = w.now_ns +
 			    between(0, 2 * d.options.interval_ns);
+		if (one_in(20000)) {
+			w.other_clocksource = !w.other_clocksource;
+			count.clocksources++;
+		}
 		w.told_ns = w.now_ns;
 		cb_disruption_look(&d);
 		cb_disruption_act(&d);
 		cb_loop_tick(&d);
+		w.late = false;
+		check_clocksource(&d, &v3, seed);
+		if (!d.estimate.has_interval && w.now_ns >= w.leap_ns + S)
+			w.unannounced = false;
 		count.ticks++;
 		if (one_in(500))
 			next += between(0, 3 * S);
@@ -964,15 +1079,21 @@ report(void)
 	    count.refclock, count.lies, count.churned,
 	    count.leaps[SYSTEM], count.leaps[STEP], count.leaps[SLEW],
 	    count.leaps[IGNORE]);
-	printf("error / half-width, tenths of the readings by tenths:");
+	printf("changes of the clocksource %" PRId64 ", contradictions %"
+	    PRId64 "\n", count.clocksources, count.contradictions);
+}
+
+static void
+report_tally(const struct tally *t)
+{
+	printf("%s: error / half-width, tenths of the readings by tenths:",
+	    t->name);
 	for (int i = 0; i <= 10; i++)
-		printf(" %.5f", (double)count.ratio[i] /
-		    (double)count.trusted);
-	printf(", worst %.4f\n", count.worst);
+		printf(" %.5f", (double)t->ratio[i] / (double)t->trusted);
+	printf(", worst %.4f\n", t->worst);
 	printf("trusted %" PRId64 ", not trusted %" PRId64 ", after what no "
-	    "reader is told %" PRId64 ", contradictions %" PRId64
-	    ", missed %" PRId64 "\n", count.trusted, count.untrusted,
-	    count.untold, count.contradictions, count.missed);
+	    "reader is told %" PRId64 ", missed %" PRId64 "\n", t->trusted,
+	    t->untrusted, t->untold, t->missed);
 }
 
 int
@@ -980,15 +1101,22 @@ main(int argc, char *argv[])
 {
 	uint64_t seed = argc > 1 ? strtoull(argv[1], NULL, 10) : 0;
 	int64_t readings = argc > 2 ? strtoll(argv[2], NULL, 10) : READINGS;
+	int64_t missed = 0;
 
 	if (argc <= 1)
 		arc4random_buf(&seed, sizeof(seed));
 	printf("seed %" PRIu64 "\n", seed);
 	/* Neighbours have no world in common. */
-	for (; count.trusted < readings && count.missed == 0; seed += STRIDE)
+	for (; version_2.trusted < readings && missed == 0; seed += STRIDE) {
 		live(seed);
+		missed = version_2.missed + version_3.missed +
+		    reference.missed;
+	}
 	report();
-	return count.missed != 0 || count.contradictions != 0;
+	report_tally(&version_2);
+	report_tally(&version_3);
+	report_tally(&reference);
+	return missed != 0 || count.contradictions != 0;
 }
 
 /*
@@ -1020,9 +1148,14 @@ real_of(const struct clocks *c)
 void
 cb_clocks_read(struct cb_instant *i)
 {
+	struct clocks c;
+
 	i->as_of = look(coarse);
 	i->asleep = w.asleep_ns;
 	i->raw_lo = look(raw_of);
+	(void)look(raw_of);
+	c = clocks_at(w.now_ns);
+	i->counter = counter_at(&c);
 	i->real = look(real_of);
 	i->raw_hi = look(raw_of);
 	/* Stopped for good: from this reading on there is nothing untold. */
@@ -1098,6 +1231,7 @@ tell_tracking(uint8_t *p)
 	put_float(p + 80, (double)w.freq_ppb / 1000);
 	put_seconds(p + 100, FIX(w.update_interval_ns));
 	w.untold = false;
+	w.told_leap = w.synced && w.announces;
 }
 
 static void
@@ -1202,8 +1336,14 @@ cb_clocks_was_stepped(int fd)
 bool
 cb_clocks_source(char *name, size_t size)
 {
-	snprintf(name, size, "model");
+	snprintf(name, size, w.other_clocksource ? "other" : "model");
 	return true;
+}
+
+bool
+cb_clocks_is_counter(const char *name)
+{
+	return strcmp(name, "model") == 0;
 }
 
 void
@@ -1229,6 +1369,6 @@ cb_log_warn(const char *format, ...)
 		va_end(ap);
 	}
 	/* Where nobody lies, no assumption is ever broken. */
-	if (!w.lies && strstr(format, "contradict") != NULL)
+	if (!w.lies && !w.unannounced && strstr(format, "contradict") != NULL)
 		count.contradictions++;
 }
