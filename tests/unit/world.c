@@ -639,13 +639,12 @@ happen(void)
 	if (w.leap_begins_ns <= w.now_ns) {
 		w.leap_begins_ns = NEVER;
 		excuse_late_daemon();
-		w.unannounced = !w.told_leap;
 		/* Whoever does not know of it must not measure across it. */
 		if (!w.announces)
 			forget_samples();
-		/* Whose clock is past it cannot announce it any more. */
-		if (!w.announces && w.at.real >= leap_label()) {
-			w.untold = true;
+		/* The daemon was not told of it: an assumption is broken. */
+		if (w.told_ns != 0 && !w.told_leap) {
+			w.untold = w.unannounced = true;
 			w.end_ns = w.now_ns;
 		}
 	}
@@ -1045,8 +1044,6 @@ live(uint64_t seed)
 		cb_loop_tick(&d);
 		w.late = false;
 		check_clocksource(&d, &v3, seed);
-		if (!d.estimate.has_interval && w.now_ns >= w.leap_ns + S)
-			w.unannounced = false;
 		count.ticks++;
 		if (one_in(500))
 			next += between(0, 3 * S);
