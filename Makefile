@@ -40,7 +40,8 @@ ALL_CFLAGS =	-std=c11 -D_GNU_SOURCE -DCB_VERSION='"$(VERSION)"' -Ilib \
 		-fno-common $(WARNINGS) $(BSD_CFLAGS) $(CPPFLAGS) $(CFLAGS)
 
 # What a client needs: libclockbound.
-CLIENT_OBJS =	lib/now.o lib/shm_read.o lib/vmclock.o
+CLIENT_OBJS =	lib/now.o lib/now_at.o lib/ask.o lib/name.o lib/shm_read.o \
+		lib/vmclock.o
 # Everything: our own programs and tests.
 LIB_OBJS =	$(CLIENT_OBJS) lib/shm_write.o lib/chrony.o \
 		lib/chrony_socket.o lib/phc.o lib/stamp.o \
@@ -70,7 +71,8 @@ PROGRAMS =	cmd/cb-daemon/cb-daemon cmd/cb-now/cb-now \
 		cmd/cb-status/cb-status cmd/cb-vmclock/cb-vmclock
 LIBRARIES =	lib/libclockbound.a lib/libclockbound.so
 UNIT_TESTS =	tests/unit/budget tests/unit/chrony tests/unit/estimate \
-		tests/unit/judge tests/unit/now tests/unit/observed \
+		tests/unit/judge tests/unit/library tests/unit/now \
+		tests/unit/observed \
 		tests/unit/period tests/unit/question tests/unit/seqlock \
 		tests/unit/shm tests/unit/shm1 tests/unit/stamp \
 		tests/unit/status tests/unit/vmclock \
@@ -100,6 +102,7 @@ cmd/cb-vmclock/cb-vmclock: $(VMCLOCK_OBJS) lib/libcb.a
 cmd/cb-daemon/cb-daemon cmd/cb-status/cb-status tests/unit/world \
     tests/unit/observed: EXTRA_LIBS = $(JSON_LIBS)
 tests/unit/period tests/unit/shm1 tests/unit/world: EXTRA_LIBS += -lm
+tests/unit/library: EXTRA_LIBS = -pthread
 
 $(PROGRAMS):
 	$(CC) $(CFLAGS) $(LDFLAGS) $(STATIC) -o $@ $^ $(EXTRA_LIBS) $(BSD_LIBS)
@@ -176,8 +179,12 @@ bench:
 tests: $(UNIT_TESTS) $(MODELS) $(TOOLS)
 
 # A page by the name of each function.
-FUNCTIONS =	clockbound_open clockbound_vmclock_open clockbound_now \
-		clockbound_close
+FUNCTIONS =	clockbound_open clockbound_vmclock_open \
+		clockbound_open_options clockbound_now clockbound_close \
+		clockbound_bound_ns clockbound_after clockbound_before \
+		clockbound_wait_until clockbound_read_clocks \
+		clockbound_snapshot clockbound_at clockbound_strerror \
+		clockbound_status_name
 
 # FROM:TO, of what goes to the machine as it is but for these names.
 METRICS =	dist/systemd/cb-status-metrics

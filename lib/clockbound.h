@@ -8,6 +8,8 @@
 #ifndef CLOCKBOUND_H
 #define CLOCKBOUND_H
 
+#include <stddef.h>
+#include <stdint.h>
 #include <time.h>
 
 #ifdef __cplusplus
@@ -17,7 +19,10 @@ extern "C" {
 #define CLOCKBOUND_SHM_DEFAULT_PATH	"/var/run/clockbound/shm0"
 #define VMCLOCK_SHM_DEFAULT_PATH	"/dev/vmclock0"
 
-/* An open segment.  Not thread safe: each thread opens its own. */
+/*
+ * An open segment.  One thread at a time may use it, unless it was opened with
+ * options.shared.
+ */
 typedef struct clockbound_ctx clockbound_ctx;
 
 typedef enum clockbound_err_kind {
@@ -67,6 +72,22 @@ clockbound_ctx *clockbound_open(const char *shm_path, clockbound_err *err);
 clockbound_ctx *clockbound_vmclock_open(const char *shm_path,
     const char *vmclock_path, clockbound_err *err);
 
+typedef struct clockbound_options {
+	const char *shm_path;		/* as clockbound_open() takes it */
+	const char *vmclock_path;	/* NULL: the default path */
+	int64_t max_bound_ns;	/* wider: UNKNOWN; 0: however wide */
+	int64_t max_age_ns;	/* older: UNKNOWN; 0: as the segment says */
+	int shared;		/* not 0: any number of threads may use it */
+} clockbound_options;
+
+/*
+ * The same, and what is too much for the caller: where half the interval's
+ * width is more than max_bound_ns, or the daemon's last update older than
+ * max_age_ns, clockbound_now() says UNKNOWN.  Neither may be negative.
+ */
+clockbound_ctx *clockbound_open_options(const clockbound_options *options,
+    clockbound_err *err);
+
 /* Close and free.  Returns NULL: there is nothing that can fail. */
 const clockbound_err *clockbound_close(clockbound_ctx *ctx);
 
@@ -77,6 +98,74 @@ const clockbound_err *clockbound_close(clockbound_ctx *ctx);
  */
 const clockbound_err *clockbound_now(clockbound_ctx *ctx,
     clockbound_now_result *res);
+
+/*
+ * Half the width, rounded up to a nanosecond: how far true time may be from
+ * the middle.  INT64_MAX where it is more than that.
+ */
+int64_t clockbound_bound_ns(const clockbound_now_result *now);
+
+/*
+ * TrueTime's questions.  1: t has passed for certain, t < earliest; or has not
+ * come for certain, latest < t.  0: it is not certain, as it never is where
+ * the status is neither SYNCHRONIZED nor FREE_RUNNING.
+ */
+int clockbound_after(const clockbound_now_result *now,
+    const struct timespec *t);
+int clockbound_before(const clockbound_now_result *now,
+    const struct timespec *t);
+
+/*
+ * Commit wait: sleep until t has passed for certain, or CLOCK_MONOTONIC has
+ * come to the deadline; NULL: there is none.  Returns NULL with the last
+ * reading in *res: ask it with clockbound_after() which of the two it was.
+ * An error is one of clockbound_now(), at the first reading or still at the
+ * deadline; or SYSCALL with EINTR: a signal was caught, the wait may go on.
+ */
+const clockbound_err *clockbound_wait_until(clockbound_ctx *ctx,
+    const struct timespec *t, const struct timespec *deadline,
+    clockbound_now_result *res);
+
+/* Readings of the clocks, made in this order. */
+typedef struct clockbound_reading {
+	struct timespec real;	/* CLOCK_REALTIME */
+	struct timespec mono;	/* CLOCK_MONOTONIC_COARSE, where there is one,
+				   else CLOCK_MONOTONIC */
+	uint64_t counter;	/* the CPU's; 0 where there is none */
+} clockbound_reading;
+
+/* A segment of any version as clockbound-shm(5) has it, then zeros. */
+typedef struct clockbound_segment {
+	uint64_t bytes[16];
+} clockbound_segment;
+
+/* For clockbound_at().  Returns 0, or -1 with errno. */
+int clockbound_read_clocks(clockbound_reading *reading);
+
+/*
+ * The segment that clockbound_now() would answer from, as it is.  Its status
+ * is what the VMClock makes of it.  Errors are those of clockbound_now().
+ */
+const clockbound_err *clockbound_snapshot(clockbound_ctx *ctx,
+    clockbound_segment *segment);
+
+/*
+ * The interval at a reading, by arithmetic alone: no clock is read, and no
+ * VMClock.  Versions 1 and 2, real -/+ (bound_nsec + (mono - as_of) *
+ * max_drift_ppb / 10^9); version 3, as_of + d -/+ (bound_nsec + d *
+ * (max_drift_ppb / 10^9 + period_err)) where d = (counter - as_of_tsc) *
+ * period; widths rounded up.  It holds where there was no disruption from the
+ * snapshot to the reading: see clockbound(3).  NONE, or the error that
+ * clockbound_now() would return; *res is then left alone.
+ */
+clockbound_err_kind clockbound_at(const clockbound_segment *segment,
+    const clockbound_reading *reading, clockbound_now_result *res);
+
+/* One line, without a newline, in buf, of which 128 bytes do; returns buf. */
+char *clockbound_strerror(const clockbound_err *err, char *buf, size_t size);
+
+/* "UNKNOWN", "SYNCHRONIZED", "FREE_RUNNING", "DISRUPTED"; NULL: no status. */
+const char *clockbound_status_name(clockbound_clock_status status);
 
 #ifdef __cplusplus
 }

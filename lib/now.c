@@ -1,13 +1,24 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * clockbound(3): snapshot and clocks go in, an interval comes out.
+ * clockbound(3): a segment's path and the clocks go in, an interval comes out.
+ *
+ * What the last answer was worked out from is kept (struct answer), and most
+ * calls find that nothing has changed since.  All else is slow: another
+ * snapshot, another file, the other segment of a directory.
+ *
+ * A context that threads share has its answer under a seqlock of its own, and
+ * each call works on its own copy.  What it finds to be new it works out by
+ * itself; one thread at a time, and nobody waits for it, stores that for the
+ * others, or maps another file over the old one's address.
  */
 #include <sys/stat.h>
 
 #include <errno.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "clockbound.h"
 #include "counter.h"
@@ -27,15 +38,8 @@
 
 /* What stands for the VMClock's seq_count where there is none to watch. */
 static const _Atomic uint32_t no_seq;
-/* What stands for a segment's generation where there is no segment. */
+/* What stands for a segment's generation before there was an answer. */
 static const _Atomic uint16_t no_generation;
-
-/* What a snapshot comes to at one reading of the clock of as_of. */
-struct width {
-	time_t half_s;		/* of the interval, rounded up */
-	long half_ns;
-	clockbound_clock_status status;
-};
 
 /* A snapshot of a segment: has another been written since? */
 struct seen {
@@ -43,55 +47,64 @@ struct seen {
 	uint16_t value;
 };
 
-/* A segment file, open or looked for. */
-struct place {
-	struct cb_shm_reader reader;
-	int64_t looked_mono;	/* when another one was last looked for */
-	char *path;
-};
-
-/* The clocks in the order in which they are read. */
-struct clocks {
-	struct timespec real;
-	struct timespec mono;
-	uint64_t counter;
-};
-
-struct clockbound_ctx {
-	/* What gave the last answer, and the better one that had none. */
+struct answer {
+	/* What gave it, and the better one that had none. */
 	struct seen answered;
 	struct seen passed_over;
-	const struct cb_shm_bound *bound;
+	bool is_counted;
+	struct cb_shm_lines lines;	/* version 3, and else: */
 	/*
 	 * A coarse clock stands still for milliseconds, and the width with it:
 	 * most calls find it here.  With version 3 only the status counts.
 	 */
-	struct width width;
+	struct cb_now_width width;
 	struct timespec width_mono;
 	const _Atomic uint32_t *seq;	/* the VMClock's, or no_seq */
 	uint32_t width_seq;		/* as it was */
+};
+
+#define ANSWER_WORDS	(sizeof(struct answer) / sizeof(uint32_t))
+_Static_assert(sizeof(struct answer) % sizeof(uint32_t) == 0, "words");
+
+/* No clock has been read, and no segment. */
+static const struct answer no_answer = {
+	.answered = { &no_generation, 1 },
+	.passed_over = { &no_generation, 0 },
+	.seq = &no_seq
+};
+
+/* A segment file, open or looked for. */
+struct place {
+	struct cb_shm_reader reader;
+	dev_t dev;		/* of the file that is mapped now */
+	ino_t ino;
+	int64_t looked_mono;	/* when another one was last looked for */
+	char *path;
+};
+
+struct clockbound_ctx {
+	struct answer last;	/* no_answer where it is shared */
+	size_t n_places;
+	struct place place[2];		/* the better one first */
 	struct cb_vmclock_file vmclock;
 	int64_t followed_mono;	/* when its path was last looked at */
 	bool has_followed;
-	clockbound_err err;		/* what clockbound_now() returned */
-	size_t n_places;
-	struct place place[2];		/* the better one first */
 	char *vmclock_path;
+	int64_t max_bound_ns;	/* INT64_MAX: any */
+	int64_t max_age_ns;
+	const struct cb_shm_bound *bound;
+	clockbound_err err;		/* what clockbound_now() returned */
+	bool is_shared;			/* the rest is for that */
+	_Atomic pid_t holder;	/* who may change what others read; 0: none */
+	_Atomic unsigned changes;	/* of mappings; odd: in the middle */
+	_Atomic uint16_t generation;	/* seqlock.h: of */
+	_Atomic uint32_t answer[ANSWER_WORDS];
 	char text[];			/* of the paths */
 };
-
-static void
-forget_answer(clockbound_ctx *ctx)
-{
-	ctx->answered = (struct seen){ &no_generation, 1 };
-	ctx->passed_over = (struct seen){ &no_generation, 0 };
-}
 
 static struct seen
 seen_of(const struct cb_shm_reader *r)
 {
-	if (r->segment == NULL)
-		return (struct seen){ &no_generation, 0 };
 	return (struct seen){ &r->segment->header.generation, r->generation };
 }
 
@@ -100,6 +113,10 @@ is_current(const struct seen *s)
 {
 	return cb_seqlock_is_current(s->generation, s->value);
 }
+
+/*
+ * Opening and closing.
+ */
 
 static bool
 is_dir(const char *path)
@@ -134,33 +151,61 @@ new_ctx(const char *path, const char *vmclock_path)
 	ctx->vmclock_path = ctx->text + 2 * size;
 	memcpy(ctx->vmclock_path, vmclock_path, vmclock_size);
 	ctx->bound = &ctx->place[0].reader.bound;
-	ctx->seq = &no_seq;
-	forget_answer(ctx);
+	ctx->last = no_answer;
 	return ctx;
 }
 
+/* What is missing is a page of zeros until it is there. */
+static bool
+open_places(clockbound_ctx *ctx, clockbound_err *err)
+{
+	bool opened = false;
+
+	for (struct place *p = ctx->place; p < ctx->place + ctx->n_places;
+	    p++) {
+		if (!cb_shm_read_open_none(&p->reader, err))
+			return false;
+		opened |= cb_shm_read_reopen(&p->reader, p->path, err);
+		p->dev = p->reader.dev;
+		p->ino = p->reader.ino;
+	}
+	if (!opened)
+		return false;
+	if (!cb_vmclock_open_none(&ctx->vmclock)) {
+		*err = (clockbound_err){ CLOCKBOUND_ERR_SYSCALL, errno,
+		    "mmap" };
+		return false;
+	}
+	cb_vmclock_follow(&ctx->vmclock, ctx->vmclock_path);
+	ctx->followed_mono = cb_ts_clock(CLOCK_AS_OF);
+	return true;
+}
+
 clockbound_ctx *
-clockbound_vmclock_open(const char *shm_path, const char *vmclock_path,
-    clockbound_err *err)
+clockbound_open_options(const clockbound_options *o, clockbound_err *err)
 {
 	clockbound_err unused;
 	clockbound_ctx *ctx;
-	bool opened = false;
 
 	if (err == NULL)
 		err = &unused;
-	ctx = new_ctx(shm_path, vmclock_path == NULL ?
-	    VMCLOCK_SHM_DEFAULT_PATH : vmclock_path);
+	if (o->max_bound_ns < 0 || o->max_age_ns < 0) {
+		*err = (clockbound_err){ CLOCKBOUND_ERR_SYSCALL, EINVAL,
+		    o->max_bound_ns < 0 ? "max_bound_ns" : "max_age_ns" };
+		return NULL;
+	}
+	ctx = new_ctx(o->shm_path, o->vmclock_path == NULL ?
+	    VMCLOCK_SHM_DEFAULT_PATH : o->vmclock_path);
 	if (ctx == NULL) {
 		*err = (clockbound_err){ CLOCKBOUND_ERR_SYSCALL, errno,
 		    "malloc" };
 		return NULL;
 	}
-	for (size_t i = 0; i < ctx->n_places; i++)
-		opened |= cb_shm_read_open(&ctx->place[i].reader,
-		    ctx->place[i].path, err);
-	if (!opened) {
-		free(ctx);
+	ctx->max_bound_ns = o->max_bound_ns == 0 ? INT64_MAX : o->max_bound_ns;
+	ctx->max_age_ns = o->max_age_ns == 0 ? INT64_MAX : o->max_age_ns;
+	ctx->is_shared = o->shared != 0;
+	if (!open_places(ctx, err)) {
+		clockbound_close(ctx);
 		return NULL;
 	}
 	*err = (clockbound_err){ .kind = CLOCKBOUND_ERR_NONE };
@@ -168,10 +213,19 @@ clockbound_vmclock_open(const char *shm_path, const char *vmclock_path,
 }
 
 clockbound_ctx *
+clockbound_vmclock_open(const char *shm_path, const char *vmclock_path,
+    clockbound_err *err)
+{
+	const clockbound_options o = { .shm_path = shm_path,
+		.vmclock_path = vmclock_path };
+
+	return clockbound_open_options(&o, err);
+}
+
+clockbound_ctx *
 clockbound_open(const char *shm_path, clockbound_err *err)
 {
-	return clockbound_vmclock_open(shm_path, VMCLOCK_SHM_DEFAULT_PATH,
-	    err);
+	return clockbound_vmclock_open(shm_path, NULL, err);
 }
 
 const clockbound_err *
@@ -186,113 +240,455 @@ clockbound_close(clockbound_ctx *ctx)
 	return NULL;
 }
 
-/* A trusted status as written, or what is left of it by its age. */
-static clockbound_clock_status
-aged_status(const struct cb_shm_bound *b, int64_t elapsed)
+/*
+ * Errors.
+ */
+
+const clockbound_err *
+cb_now_fail(clockbound_ctx *ctx, clockbound_err_kind kind, const char *what)
 {
-	int64_t fresh_s = b->is_counted ? CB_SHM_V3_FRESH_S : CB_SHM_FRESH_S;
+	static _Thread_local clockbound_err of_thread;
+	clockbound_err *err = ctx->is_shared ? &of_thread : &ctx->err;
 
-	if (b->status != CLOCKBOUND_STA_SYNCHRONIZED &&
-	    b->status != CLOCKBOUND_STA_FREE_RUNNING)
-		return b->status;
-	if (elapsed < fresh_s * CB_NS_PER_S)
-		return b->status;
-	if (elapsed < b->void_after - b->as_of)
-		return CLOCKBOUND_STA_FREE_RUNNING;
-	return CLOCKBOUND_STA_UNKNOWN;
-}
-
-static clockbound_err_kind
-width_at(const struct cb_shm_bound *b, const struct timespec *mono,
-    struct width *w)
-{
-	int64_t elapsed = cb_ts_ns(mono) - b->as_of;
-	uint64_t half;
-
-	if (elapsed < 0) {
-		if (elapsed < -CB_SHM_BLUR_NS)
-			return CLOCKBOUND_ERR_CAUSALITY_BREACH;
-		elapsed = 0;
+	*err = (clockbound_err){ .kind = kind };
+	if (kind == CLOCKBOUND_ERR_SYSCALL) {
+		err->sys_errno = errno;
+		err->detail = what;
 	}
-	/* Unsigned: the sum of the largest two still fits. */
-	half = (uint64_t)b->bound_ns +
-	    (uint64_t)cb_ts_drift(elapsed, b->max_drift_ppb);
-	w->half_s = (time_t)(half / (uint64_t)CB_NS_PER_S);
-	w->half_ns = (long)(half % (uint64_t)CB_NS_PER_S);
-	w->status = aged_status(b, elapsed);
-	return CLOCKBOUND_ERR_NONE;
-}
-
-/* Without a branch: a carry is as likely as not. */
-static inline void
-set_result(const struct width *w, const struct timespec *real,
-    clockbound_now_result *res)
-{
-	long early_ns = real->tv_nsec - w->half_ns;
-	long late_ns = real->tv_nsec + w->half_ns;
-	bool borrow = early_ns < 0, carry = late_ns >= CB_NS_PER_S;
-
-	res->earliest.tv_sec = real->tv_sec - w->half_s - borrow;
-	res->earliest.tv_nsec = borrow ? early_ns + CB_NS_PER_S : early_ns;
-	res->latest.tv_sec = real->tv_sec + w->half_s + carry;
-	res->latest.tv_nsec = carry ? late_ns - CB_NS_PER_S : late_ns;
-	res->clock_status = w->status;
-}
-
-clockbound_err_kind
-cb_now_at(const struct cb_shm_bound *b, const struct timespec *real,
-    const struct timespec *mono, clockbound_now_result *res)
-{
-	struct width w;
-	clockbound_err_kind kind = width_at(b, mono, &w);
-
-	if (kind == CLOCKBOUND_ERR_NONE)
-		set_result(&w, real, res);
-	return kind;
-}
-
-static struct timespec
-add_ns(const struct timespec *t, int64_t ns)
-{
-	int64_t sum = t->tv_nsec + ns, s = cb_ts_floor_s(sum);
-
-	return (struct timespec){ .tv_sec = t->tv_sec + (time_t)s,
-		.tv_nsec = (long)(sum - s * CB_NS_PER_S) };
-}
-
-/* Of so many ticks, and INT64_MAX of more than fit. */
-static int64_t
-elapsed_ns(const struct cb_shm_lines *l, uint64_t ticks)
-{
-	if (ticks > (uint64_t)INT64_MAX >> l->shift)
-		return INT64_MAX;
-	return cb_wide_floor((int64_t)(ticks << l->shift), l->period);
-}
-
-clockbound_err_kind
-cb_now_at_counter(const struct cb_shm_bound *b, uint64_t counter,
-    clockbound_now_result *res)
-{
-	const struct cb_shm_lines *l = &b->lines;
-	uint64_t ticks = counter - l->as_of_tsc;
-	int64_t n;
-
-	if (ticks > INT64_MAX) {
-		if (elapsed_ns(l, -ticks) > CB_SHM_BLUR_NS)
-			return CLOCKBOUND_ERR_CAUSALITY_BREACH;
-		ticks = 0;
-	}
-	/* Decades on the status is unknown, and the interval any. */
-	res->clock_status = aged_status(b, elapsed_ns(l, ticks));
-	n = (int64_t)(ticks << l->shift & INT64_MAX);
-	res->earliest = add_ns(&l->earliest, cb_wide_floor(n, l->early));
-	res->latest = add_ns(&l->latest, -cb_wide_floor(n, l->late));
-	return CLOCKBOUND_ERR_NONE;
+	return err;
 }
 
 /*
- * The same while neither end has moved by a second: without a division, and
- * without a branch, since a carry is as likely as not.
+ * Changing what all threads see.
+ */
+
+/*
+ * Never waits.  Who has forked while another thread was at it finds that
+ * thread's mark, but not the thread.
+ */
+static bool
+try_hold(clockbound_ctx *ctx)
+{
+	pid_t self, holder = 0;
+
+	if (!ctx->is_shared)
+		return true;
+	self = getpid();
+	holder = atomic_load_explicit(&ctx->holder, memory_order_relaxed);
+	return holder != self && atomic_compare_exchange_strong_explicit(
+	    &ctx->holder, &holder, self, memory_order_acquire,
+	    memory_order_relaxed);
+}
+
+static void
+let_go(clockbound_ctx *ctx)
+{
+	if (ctx->is_shared)
+		atomic_store_explicit(&ctx->holder, 0, memory_order_release);
+}
+
+/* For whoever holds it. */
+static void
+store_answer(clockbound_ctx *ctx, const struct answer *a)
+{
+	uint32_t words[ANSWER_WORDS];
+
+	memcpy(words, a, sizeof(words));
+	cb_seqlock_write(&ctx->generation, ctx->answer, words, ANSWER_WORDS);
+}
+
+static bool
+load_answer(const clockbound_ctx *ctx, struct answer *a)
+{
+	uint32_t words[ANSWER_WORDS];
+	uint16_t generation;
+
+	if (!cb_seqlock_read(&ctx->generation, ctx->answer, words,
+	    ANSWER_WORDS, &generation))
+		return false;
+	memcpy(a, words, sizeof(*a));
+	return true;
+}
+
+/* Around a change of a mapping: what was read across one is of two files. */
+static void
+begin_change(clockbound_ctx *ctx)
+{
+	if (!ctx->is_shared)
+		return;
+	atomic_store_explicit(&ctx->changes, atomic_load_explicit(
+	    &ctx->changes, memory_order_relaxed) | 1, memory_order_relaxed);
+	atomic_thread_fence(memory_order_seq_cst);
+	store_answer(ctx, &no_answer);
+}
+
+static void
+end_change(clockbound_ctx *ctx)
+{
+	if (ctx->is_shared)
+		atomic_store_explicit(&ctx->changes, (atomic_load_explicit(
+		    &ctx->changes, memory_order_relaxed) | 1) + 1,
+		    memory_order_release);
+}
+
+/*
+ * Slow answers.
+ */
+
+/*
+ * The snapshot is old or of no use.  Its writer is slow or gone, or has made a
+ * new file; or the generation has come round to where we saw it last.  True
+ * when there is another snapshot now.
+ */
+static bool
+look_again(clockbound_ctx *ctx, struct place *p, struct cb_shm_reader *r,
+    int64_t mono)
+{
+	int64_t as_of = r->bound.as_of;
+	clockbound_err unused;
+	bool is_new = false;
+
+	if (!try_hold(ctx))
+		return false;
+	if (mono - p->looked_mono < LOOK_NS)
+		goto done;
+	r->dev = p->dev;
+	r->ino = p->ino;
+	p->looked_mono = mono;
+	if (!cb_shm_read_is_replaced(r, p->path)) {
+		is_new = cb_shm_read_anew(r) == CLOCKBOUND_ERR_NONE &&
+		    r->bound.as_of != as_of;
+		goto done;
+	}
+	begin_change(ctx);
+	is_new = cb_shm_read_reopen(r, p->path, &unused);
+	end_change(ctx);
+	p->dev = r->dev;
+	p->ino = r->ino;
+done:
+	let_go(ctx);
+	return is_new;
+}
+
+/* Another device or file may go by the VMClock's name by now. */
+static void
+follow_vmclock(clockbound_ctx *ctx, int64_t mono)
+{
+	if (!try_hold(ctx))
+		return;
+	if (mono - ctx->followed_mono >= LOOK_NS) {
+		ctx->followed_mono = mono;
+		if (!cb_vmclock_is_current(&ctx->vmclock, ctx->vmclock_path)) {
+			begin_change(ctx);
+			cb_vmclock_follow(&ctx->vmclock, ctx->vmclock_path);
+			end_change(ctx);
+		}
+	}
+	let_go(ctx);
+}
+
+/*
+ * In this order: being stopped between the two adds to the elapsed time, and
+ * so only widens the interval.
+ */
+static inline bool
+read_clocks(struct timespec *real, struct timespec *mono)
+{
+	return clock_gettime(CLOCK_REALTIME, real) == 0 &&
+	    clock_gettime(CLOCK_AS_OF, mono) == 0;
+}
+
+int
+clockbound_read_clocks(clockbound_reading *now)
+{
+	if (!read_clocks(&now->real, &now->mono))
+		return -1;
+	now->counter = cb_counter_read();
+	return 0;
+}
+
+/* More than a second, or ahead of the clock. */
+static bool
+is_old(const struct cb_shm_bound *b, const clockbound_reading *now)
+{
+	if (b->is_counted)
+		return now->counter - b->lines.as_of_tsc >= b->lines.soon;
+	return cb_ts_abs(cb_ts_ns(&now->mono) - b->as_of) > LOOK_NS;
+}
+
+/*
+ * The newest snapshot there, and clocks that were read after it, and before
+ * whatever is looked at next.
+ */
+static clockbound_err_kind
+read_place(clockbound_ctx *ctx, struct place *p, struct cb_shm_reader *r,
+    clockbound_reading *now)
+{
+	clockbound_err_kind kind;
+
+	do {
+		kind = cb_shm_read(r);
+		if (clockbound_read_clocks(now) == -1)
+			return CLOCKBOUND_ERR_SYSCALL;
+	} while ((kind != CLOCKBOUND_ERR_NONE || is_old(&r->bound, now)) &&
+	    look_again(ctx, p, r, cb_ts_ns(&now->mono)));
+	cb_counter_fence();
+	atomic_thread_fence(memory_order_acquire);
+	return kind;
+}
+
+/*
+ * Where the daemon watches a VMClock, its status holds only for the marker
+ * that it has handled.  Read after the clocks: a disruption that came between
+ * them and this is seen.  What cannot be read may have changed.
+ */
+static clockbound_clock_status
+status_by_marker(clockbound_ctx *ctx, const struct cb_shm_bound *b,
+    clockbound_clock_status status, struct answer *a)
+{
+	const struct cb_vmclock_page *page = ctx->vmclock.page;
+	uint64_t marker;
+
+	a->seq = &no_seq;
+	a->width_seq = 0;
+	if (!b->disruption_support || status == CLOCKBOUND_STA_DISRUPTED)
+		return status;
+	follow_vmclock(ctx, cb_ts_ns(&a->width_mono));
+	if (!cb_vmclock_read_marker(page, &a->width_seq, &marker))
+		return CLOCKBOUND_STA_UNKNOWN;
+	a->seq = &page->seq_count;
+	if (marker == b->disruption_marker)
+		return status;
+	/* As readers of ClockBound 3.x and 2.x say it. */
+	return b->is_counted ? CLOCKBOUND_STA_DISRUPTED :
+	    CLOCKBOUND_STA_UNKNOWN;
+}
+
+/* The interval and its status, before the VMClock has a say, and its age. */
+static clockbound_err_kind
+now_at(const struct cb_shm_bound *b, const clockbound_reading *now,
+    struct cb_now_width *w, clockbound_now_result *res, int64_t *age)
+{
+	uint64_t ticks = now->counter - b->lines.as_of_tsc;
+	clockbound_err_kind kind;
+
+	if (b->is_counted) {
+		*age = ticks > INT64_MAX ? 0 :
+		    cb_now_at_elapsed(&b->lines, ticks);
+		return cb_now_at_counter(b, now->counter, res);
+	}
+	*age = cb_ts_ns(&now->mono) - b->as_of;
+	kind = cb_now_at_mono(b, &now->mono, w);
+	if (kind == CLOCKBOUND_ERR_NONE)
+		cb_now_at_real(w, &now->real, res);
+	return kind;
+}
+
+static bool
+is_trusted(clockbound_clock_status status)
+{
+	return status == CLOCKBOUND_STA_SYNCHRONIZED ||
+	    status == CLOCKBOUND_STA_FREE_RUNNING;
+}
+
+/* For the caller, by the options of the context. */
+static bool
+is_too_much(const clockbound_ctx *ctx, const clockbound_now_result *now,
+    int64_t age)
+{
+	return clockbound_bound_ns(now) > ctx->max_bound_ns ||
+	    age > ctx->max_age_ns;
+}
+
+/* The first number of ticks from which on it is, or soon. */
+static uint64_t
+soon_too_much(const clockbound_ctx *ctx, const struct cb_shm_bound *b)
+{
+	const struct cb_shm_lines *l = &b->lines;
+	uint64_t low = 0, high = l->soon, mid;
+	clockbound_now_result now;
+
+	if (ctx->max_bound_ns == INT64_MAX && ctx->max_age_ns == INT64_MAX)
+		return high;
+	while (low < high) {
+		mid = low + (high - low) / 2;
+		cb_now_at_counter(b, l->as_of_tsc + mid, &now);
+		if (is_too_much(ctx, &now, cb_now_at_elapsed(l, mid)))
+			high = mid;
+		else
+			low = mid + 1;
+	}
+	return low;
+}
+
+/* What one segment has to say. */
+static clockbound_err_kind
+answer_from(clockbound_ctx *ctx, struct place *p, struct cb_shm_reader *r,
+    struct answer *a, clockbound_now_result *res)
+{
+	const struct cb_shm_bound *b = &r->bound;
+	clockbound_err_kind kind;
+	clockbound_reading now;
+	int64_t age;
+
+	kind = read_place(ctx, p, r, &now);
+	if (kind != CLOCKBOUND_ERR_NONE)
+		return kind;
+	a->answered = seen_of(r);
+	a->is_counted = b->is_counted;
+	a->lines = b->lines;
+	a->width_mono = now.mono;
+	kind = now_at(b, &now, &a->width, res, &age);
+	a->width.status = status_by_marker(ctx, b, kind ==
+	    CLOCKBOUND_ERR_NONE ? res->clock_status : b->status, a);
+	/* On another host the counter may be anywhere. */
+	if (kind != CLOCKBOUND_ERR_NONE && b->is_counted &&
+	    a->width.status == CLOCKBOUND_STA_DISRUPTED)
+		kind = cb_now_at_counter(b, b->lines.as_of_tsc, res);
+	if (kind != CLOCKBOUND_ERR_NONE)
+		return kind;
+	if (is_trusted(a->width.status)) {
+		a->lines.soon = soon_too_much(ctx, b);
+		if (is_too_much(ctx, res, age))
+			a->width.status = CLOCKBOUND_STA_UNKNOWN;
+	}
+	res->clock_status = a->width.status;
+	return kind;
+}
+
+/* A slow answer at work: on its own copies, where the context is shared. */
+struct work {
+	struct cb_shm_reader *reader[2];
+	struct answer answer;
+	const struct cb_shm_reader *by;	/* the reader that gave it */
+	clockbound_now_result now;
+};
+
+/* The better segment's answer, or the other one's. */
+static clockbound_err_kind
+work_out(clockbound_ctx *ctx, struct work *w)
+{
+	struct answer second = no_answer;
+	clockbound_err_kind kind, other;
+
+	w->answer = no_answer;
+	w->by = w->reader[0];
+	kind = answer_from(ctx, &ctx->place[0], w->reader[0], &w->answer,
+	    &w->now);
+	if (ctx->n_places == 1 || (kind == CLOCKBOUND_ERR_NONE &&
+	    w->now.clock_status != CLOCKBOUND_STA_UNKNOWN))
+		return kind;
+	other = answer_from(ctx, &ctx->place[1], w->reader[1], &second,
+	    &w->now);
+	if (other == CLOCKBOUND_ERR_NONE) {
+		w->answer = second;
+		w->by = w->reader[1];
+	}
+	w->answer.passed_over = seen_of(other == CLOCKBOUND_ERR_NONE ?
+	    w->reader[0] : w->reader[1]);
+	return kind == CLOCKBOUND_ERR_NONE ? kind : other;
+}
+
+static clockbound_err_kind
+work_alone(clockbound_ctx *ctx, struct work *w)
+{
+	clockbound_err_kind kind;
+
+	ctx->last = no_answer;
+	w->reader[0] = &ctx->place[0].reader;
+	w->reader[1] = &ctx->place[1].reader;
+	kind = work_out(ctx, w);
+	if (kind == CLOCKBOUND_ERR_NONE) {
+		ctx->last = w->answer;
+		ctx->bound = &w->by->bound;
+	}
+	return kind;
+}
+
+/* Let the others have it, unless a mapping has changed since. */
+static void
+share_answer(clockbound_ctx *ctx, const struct answer *a, unsigned changes)
+{
+	if (!try_hold(ctx))
+		return;
+	if (atomic_load_explicit(&ctx->changes, memory_order_relaxed) ==
+	    changes)
+		store_answer(ctx, a);
+	let_go(ctx);
+}
+
+/* A thread that is gone, in a child of fork(2), does not end its change. */
+static void
+wait_for_change(clockbound_ctx *ctx)
+{
+	if (try_hold(ctx)) {
+		end_change(ctx);
+		let_go(ctx);
+	} else {
+		sched_yield();
+	}
+}
+
+static clockbound_err_kind
+work_beside_others(clockbound_ctx *ctx, struct work *w,
+    struct cb_shm_reader own[])
+{
+	clockbound_err_kind kind;
+	unsigned changes;
+
+	for (;;) {
+		changes = atomic_load_explicit(&ctx->changes,
+		    memory_order_acquire);
+		if (changes % 2 == 1) {
+			wait_for_change(ctx);
+			continue;
+		}
+		for (size_t i = 0; i < ctx->n_places; i++) {
+			cb_shm_read_share(&ctx->place[i].reader, &own[i]);
+			w->reader[i] = &own[i];
+		}
+		kind = work_out(ctx, w);
+		atomic_thread_fence(memory_order_acquire);
+		if (atomic_load_explicit(&ctx->changes,
+		    memory_order_relaxed) == changes)
+			break;
+	}
+	if (kind == CLOCKBOUND_ERR_NONE)
+		share_answer(ctx, &w->answer, changes);
+	return kind;
+}
+
+/*
+ * There is another snapshot, the clocks have moved on, or the VMClock was
+ * written to.  Not inline, so that the calls where nothing has changed save no
+ * registers for it.
+ */
+static __attribute__((noinline)) const clockbound_err *
+now_anew(clockbound_ctx *ctx, clockbound_now_result *res,
+    clockbound_segment *segment)
+{
+	struct cb_shm_reader own[2];
+	clockbound_err_kind kind;
+	struct work w;
+
+	kind = ctx->is_shared ? work_beside_others(ctx, &w, own) :
+	    work_alone(ctx, &w);
+	if (kind != CLOCKBOUND_ERR_NONE)
+		return cb_now_fail(ctx, kind, "clock_gettime");
+	*res = w.now;
+	if (segment != NULL)
+		cb_shm_read_copy(w.by, is_trusted(res->clock_status) ?
+		    w.by->bound.status : res->clock_status, segment);
+	return NULL;
+}
+
+/*
+ * Fast answers.
+ */
+
+/*
+ * The interval while neither end has moved by a second: without a division,
+ * and without a branch, since a carry is as likely as not.
  */
 static inline void
 set_soon(const struct cb_shm_lines *l, uint64_t ticks,
@@ -309,235 +705,77 @@ set_soon(const struct cb_shm_lines *l, uint64_t ticks,
 	res->latest.tv_nsec = late ? late_ns - CB_NS_PER_S : late_ns;
 }
 
-/*
- * The snapshot is old or of no use.  Its writer is slow or gone, or has made a
- * new file; or the generation has come round to where we saw it last.  True
- * when there is another snapshot now.
- */
-static bool
-look_again(struct place *p, int64_t mono)
-{
-	struct cb_shm_reader *r = &p->reader, new;
-	int64_t as_of = r->bound.as_of;
-	clockbound_err err;
-
-	if (mono - p->looked_mono < LOOK_NS)
-		return false;
-	p->looked_mono = mono;
-	if (r->segment != NULL && !cb_shm_read_is_replaced(r, p->path))
-		return cb_shm_read_anew(r) == CLOCKBOUND_ERR_NONE &&
-		    r->bound.as_of != as_of;
-	if (!cb_shm_read_open(&new, p->path, &err))
-		return false;
-	cb_shm_read_close(r);
-	*r = new;
-	return true;
-}
-
-static const clockbound_err *
-fail(clockbound_ctx *ctx, clockbound_err_kind kind)
-{
-	ctx->err = (clockbound_err){ .kind = kind };
-	if (kind == CLOCKBOUND_ERR_SYSCALL) {
-		ctx->err.sys_errno = errno;
-		ctx->err.detail = "clock_gettime";
-	}
-	return &ctx->err;
-}
-
-/*
- * In this order: being stopped between the two adds to the elapsed time, and
- * so only widens the interval.
- */
-static inline bool
-read_clocks(struct timespec *real, struct timespec *mono)
-{
-	return clock_gettime(CLOCK_REALTIME, real) == 0 &&
-	    clock_gettime(CLOCK_AS_OF, mono) == 0;
-}
-
-/* More than a second, or ahead of the clock. */
-static bool
-is_old(const struct cb_shm_bound *b, const struct clocks *now)
-{
-	if (b->is_counted)
-		return now->counter - b->lines.as_of_tsc >= b->lines.soon;
-	return cb_ts_abs(cb_ts_ns(&now->mono) - b->as_of) > LOOK_NS;
-}
-
-/*
- * The newest snapshot there, and clocks that were read after it, and before
- * whatever is looked at next.
- */
-static clockbound_err_kind
-read_place(struct place *p, struct clocks *now)
-{
-	clockbound_err_kind kind;
-
-	do {
-		kind = p->reader.segment == NULL ?
-		    CLOCKBOUND_ERR_SEGMENT_NOT_INITIALIZED :
-		    cb_shm_read(&p->reader);
-		if (!read_clocks(&now->real, &now->mono))
-			return CLOCKBOUND_ERR_SYSCALL;
-		now->counter = cb_counter_read();
-	} while ((kind != CLOCKBOUND_ERR_NONE ||
-	    is_old(&p->reader.bound, now)) &&
-	    look_again(p, cb_ts_ns(&now->mono)));
-	cb_counter_fence();
-	atomic_thread_fence(memory_order_acquire);
-	return kind;
-}
-
-/*
- * Where the daemon watches a VMClock, its status holds only for the marker
- * that it has handled.  Read after the clocks: a disruption that came between
- * them and this is seen.  What cannot be read may have changed.
- */
-static clockbound_clock_status
-status_by_marker(clockbound_ctx *ctx, const struct cb_shm_bound *b,
-    clockbound_clock_status status, int64_t mono)
-{
-	uint64_t marker;
-
-	ctx->seq = &no_seq;
-	ctx->width_seq = 0;
-	if (!b->disruption_support || status == CLOCKBOUND_STA_DISRUPTED)
-		return status;
-	if (!ctx->has_followed || mono - ctx->followed_mono >= LOOK_NS) {
-		ctx->has_followed = true;
-		ctx->followed_mono = mono;
-		cb_vmclock_follow(&ctx->vmclock, ctx->vmclock_path);
-	}
-	if (ctx->vmclock.page == NULL || !cb_vmclock_read_marker(
-	    ctx->vmclock.page, &ctx->width_seq, &marker))
-		return CLOCKBOUND_STA_UNKNOWN;
-	ctx->seq = &ctx->vmclock.page->seq_count;
-	if (marker == b->disruption_marker)
-		return status;
-	/* As readers of ClockBound 3.x and 2.x say it. */
-	return b->is_counted ? CLOCKBOUND_STA_DISRUPTED :
-	    CLOCKBOUND_STA_UNKNOWN;
-}
-
-/* The interval and its status, before the VMClock has a say. */
-static clockbound_err_kind
-now_at(const struct cb_shm_bound *b, const struct clocks *clocks,
-    struct width *w, clockbound_now_result *now)
-{
-	clockbound_err_kind kind;
-
-	if (b->is_counted)
-		return cb_now_at_counter(b, clocks->counter, now);
-	kind = width_at(b, &clocks->mono, w);
-	if (kind == CLOCKBOUND_ERR_NONE)
-		set_result(w, &clocks->real, now);
-	return kind;
-}
-
-/* What one segment has to say. */
-static clockbound_err_kind
-answer(clockbound_ctx *ctx, struct place *p, clockbound_now_result *res)
-{
-	const struct cb_shm_bound *b = &p->reader.bound;
-	struct width w = { .half_s = 0 };
-	clockbound_err_kind kind;
-	struct clocks clocks;
-
-	kind = read_place(p, &clocks);
-	if (kind != CLOCKBOUND_ERR_NONE)
-		return kind;
-	kind = now_at(b, &clocks, &w, res);
-	w.status = status_by_marker(ctx, b, kind == CLOCKBOUND_ERR_NONE ?
-	    res->clock_status : b->status, cb_ts_ns(&clocks.mono));
-	/* On another host the counter may be anywhere. */
-	if (kind != CLOCKBOUND_ERR_NONE && b->is_counted &&
-	    w.status == CLOCKBOUND_STA_DISRUPTED)
-		kind = cb_now_at_counter(b, b->lines.as_of_tsc, res);
-	if (kind != CLOCKBOUND_ERR_NONE)
-		return kind;
-	res->clock_status = w.status;
-	ctx->width = w;
-	ctx->width_mono = clocks.mono;
-	ctx->answered = seen_of(&p->reader);
-	ctx->bound = b;
-	return kind;
-}
-
-/*
- * There is another snapshot, the clocks have moved on, or the VMClock was
- * written to.  Not inline, so that the calls where nothing has changed save no
- * registers for it.
- */
-static __attribute__((noinline)) const clockbound_err *
-now_anew(clockbound_ctx *ctx, clockbound_now_result *res)
-{
-	clockbound_err_kind kind, other;
-	clockbound_now_result now;
-
-	forget_answer(ctx);
-	kind = answer(ctx, &ctx->place[0], &now);
-	if (ctx->n_places > 1 && (kind != CLOCKBOUND_ERR_NONE ||
-	    now.clock_status == CLOCKBOUND_STA_UNKNOWN)) {
-		other = answer(ctx, &ctx->place[1], &now);
-		ctx->passed_over = seen_of(&ctx->place[0].reader);
-		if (kind != CLOCKBOUND_ERR_NONE)
-			kind = other;
-	}
-	if (kind != CLOCKBOUND_ERR_NONE)
-		return fail(ctx, kind);
-	*res = now;
-	return NULL;
-}
-
 /* Was the VMClock not written to?  It is looked at after the clocks. */
 static inline bool
-is_undisturbed(const clockbound_ctx *ctx, uintptr_t zero)
+is_undisturbed(const struct answer *a, uintptr_t zero)
 {
-	const _Atomic uint32_t *seq = ctx->seq + zero;
+	const _Atomic uint32_t *seq = a->seq + zero;
 
 	atomic_thread_fence(memory_order_acquire);
 	return atomic_load_explicit(seq, memory_order_relaxed) ==
-	    ctx->width_seq;
+	    a->width_seq;
 }
 
 static inline bool
-now_by_clocks(const clockbound_ctx *ctx, clockbound_now_result *res)
+now_by_clocks(const struct answer *a, clockbound_now_result *res)
 {
 	struct timespec real, mono;
 
-	if (!is_current(&ctx->answered) || !is_current(&ctx->passed_over) ||
+	if (!is_current(&a->answered) || !is_current(&a->passed_over) ||
 	    !read_clocks(&real, &mono) ||
-	    mono.tv_nsec != ctx->width_mono.tv_nsec ||
-	    mono.tv_sec != ctx->width_mono.tv_sec || !is_undisturbed(ctx, 0))
+	    mono.tv_nsec != a->width_mono.tv_nsec ||
+	    mono.tv_sec != a->width_mono.tv_sec || !is_undisturbed(a, 0))
 		return false;
-	set_result(&ctx->width, &real, res);
+	cb_now_at_real(&a->width, &real, res);
 	return true;
 }
 
 /* What is waited for before the counter costs most: all else is done after. */
 static inline bool
-now_by_counter(const clockbound_ctx *ctx, clockbound_now_result *res)
+now_by_counter(const struct answer *a, clockbound_now_result *res)
 {
 	uint64_t counter = cb_counter_read();
-	const struct cb_shm_lines *l = &ctx->bound->lines;
+	const struct cb_shm_lines *l = &a->lines;
 	uint64_t ticks = counter - l->as_of_tsc;
 
-	if (ticks >= l->soon || !is_current(&ctx->answered) ||
-	    !is_undisturbed(ctx, cb_counter_zero(counter)))
+	if (ticks >= l->soon || !is_current(&a->answered) ||
+	    !is_undisturbed(a, cb_counter_zero(counter)))
 		return false;
 	set_soon(l, ticks, res);
-	res->clock_status = ctx->width.status;
+	res->clock_status = a->width.status;
 	return true;
+}
+
+static inline bool
+now_again(const struct answer *a, clockbound_now_result *res)
+{
+	return a->is_counted ? now_by_counter(a, res) : now_by_clocks(a, res);
+}
+
+static __attribute__((noinline)) const clockbound_err *
+now_slowly(clockbound_ctx *ctx, clockbound_now_result *res)
+{
+	struct answer a;
+
+	if (ctx->is_shared && load_answer(ctx, &a) && now_again(&a, res))
+		return NULL;
+	return now_anew(ctx, res, NULL);
 }
 
 const clockbound_err *
 clockbound_now(clockbound_ctx *ctx, clockbound_now_result *res)
 {
-	if (ctx->bound->is_counted ? now_by_counter(ctx, res) :
-	    now_by_clocks(ctx, res))
+	if (now_again(&ctx->last, res))
 		return NULL;
-	return now_anew(ctx, res);
+	return now_slowly(ctx, res);
+}
+
+const clockbound_err *
+clockbound_snapshot(clockbound_ctx *ctx, clockbound_segment *segment)
+{
+	clockbound_now_result now;
+
+	return now_anew(ctx, &now, segment);
 }
 
 const struct cb_shm_bound *
@@ -555,5 +793,5 @@ cb_now_age(const clockbound_ctx *ctx)
 	if (!b->is_counted)
 		return cb_ts_max(0, cb_ts_clock(CLOCK_AS_OF) - b->as_of);
 	ticks = cb_counter_read() - b->lines.as_of_tsc;
-	return ticks > INT64_MAX ? 0 : elapsed_ns(&b->lines, ticks);
+	return ticks > INT64_MAX ? 0 : cb_now_at_elapsed(&b->lines, ticks);
 }

@@ -15,6 +15,7 @@
 
 #include "clockbound.h"
 #include "seqlock.h"
+#include "ts.h"
 
 #define CB_SHM_DEFAULT_DIR	"/var/run/clockbound"
 #define CB_SHM_V2_NAME		"shm0"
@@ -161,11 +162,12 @@ struct cb_shm_bound {
 
 struct cb_shm_reader {
 	const struct cb_shm_segment *segment;	/* mapped, NULL: closed */
-	dev_t dev;
+	dev_t dev;		/* of its file, 0: there is none */
 	ino_t ino;
 	uint16_t generation;	/* of bound; 0: there is none yet */
 	clockbound_err_kind fault;	/* what is wrong with that snapshot */
 	struct cb_shm_bound bound;
+	uint32_t words[CB_SHM_V3_WORDS];	/* the body that it is of */
 };
 
 /*
@@ -174,6 +176,13 @@ struct cb_shm_reader {
  */
 bool cb_shm_read_open(struct cb_shm_reader *, const char *path,
     clockbound_err *err);
+/* The same over what is mapped, which on failure stays. */
+bool cb_shm_read_reopen(struct cb_shm_reader *, const char *path,
+    clockbound_err *err);
+/* Open, with no file as yet: what was never written. */
+bool cb_shm_read_open_none(struct cb_shm_reader *, clockbound_err *err);
+/* Another one of the same mapping, which has read nothing. */
+void cb_shm_read_share(const struct cb_shm_reader *, struct cb_shm_reader *);
 void cb_shm_read_close(struct cb_shm_reader *);
 /* Bring reader->bound up to date; NONE when it may be used. */
 clockbound_err_kind cb_shm_read(struct cb_shm_reader *);
@@ -181,7 +190,12 @@ clockbound_err_kind cb_shm_read(struct cb_shm_reader *);
 clockbound_err_kind cb_shm_read_anew(struct cb_shm_reader *);
 /* Does path name another file than the one that is mapped? */
 bool cb_shm_read_is_replaced(const struct cb_shm_reader *, const char *path);
-/* The checks on a body from outside, apart from where it came from. */
+/* The segment that bound is of, with this status. */
+void cb_shm_read_copy(const struct cb_shm_reader *, clockbound_clock_status,
+    clockbound_segment *);
+/* The checks on a segment from outside, apart from where it came from. */
+clockbound_err_kind cb_shm_read_parse_segment(const clockbound_segment *,
+    struct cb_shm_bound *);
 clockbound_err_kind cb_shm_read_parse(const struct cb_shm_v2 *,
     struct cb_shm_bound *);
 clockbound_err_kind cb_shm_read_parse_v3(const struct cb_shm_v3 *,
@@ -223,18 +237,56 @@ bool cb_shm_write_last(const struct cb_shm_writer *, struct cb_shm_bound *);
 bool cb_shm_write_is_there(const struct cb_shm_writer *, const char *dir);
 
 /*
- * now.c
+ * now_at.c
  *
- * The reader's arithmetic, apart from its clocks.  real and mono are
- * CLOCK_REALTIME and then CLOCK_MONOTONIC_COARSE; the half-width is
- * bound_ns + (mono - as_of) * max_drift_ppb, rounded up.
+ * The reader's arithmetic, apart from its clocks.  PURE.
  */
+/* What a snapshot comes to at one reading of the clock of as_of. */
+struct cb_now_width {
+	time_t half_s;		/* of the interval, rounded up */
+	long half_ns;
+	clockbound_clock_status status;
+};
+
+/* The half-width is bound_ns + (mono - as_of) * max_drift_ppb. */
+clockbound_err_kind cb_now_at_mono(const struct cb_shm_bound *,
+    const struct timespec *mono, struct cb_now_width *);
+/* The same, around CLOCK_REALTIME, which was read before mono. */
 clockbound_err_kind cb_now_at(const struct cb_shm_bound *,
     const struct timespec *real, const struct timespec *mono,
     clockbound_now_result *);
 /* Version 3: the same, by a value of the counter. */
 clockbound_err_kind cb_now_at_counter(const struct cb_shm_bound *,
     uint64_t counter, clockbound_now_result *);
+/* Nanoseconds in so many ticks; INT64_MAX of more than fit. */
+int64_t cb_now_at_elapsed(const struct cb_shm_lines *, uint64_t ticks);
+
+/*
+ * The interval of that width around real.  Without a branch: a carry is as
+ * likely as not.
+ */
+static inline void
+cb_now_at_real(const struct cb_now_width *w, const struct timespec *real,
+    clockbound_now_result *res)
+{
+	long early_ns = real->tv_nsec - w->half_ns;
+	long late_ns = real->tv_nsec + w->half_ns;
+	bool borrow = early_ns < 0, carry = late_ns >= CB_NS_PER_S;
+
+	res->earliest.tv_sec = real->tv_sec - w->half_s - borrow;
+	res->earliest.tv_nsec = borrow ? early_ns + CB_NS_PER_S : early_ns;
+	res->latest.tv_sec = real->tv_sec + w->half_s + carry;
+	res->latest.tv_nsec = carry ? late_ns - CB_NS_PER_S : late_ns;
+	res->clock_status = w->status;
+}
+
+/*
+ * now.c
+ */
+/* What a function of clockbound.h returns; with errno of what, a SYSCALL. */
+const clockbound_err *cb_now_fail(clockbound_ctx *, clockbound_err_kind,
+    const char *what);
+/* For the programs, whose contexts are not shared: */
 /* What clockbound_now() answered from when it last did. */
 const struct cb_shm_bound *cb_now_snapshot(const clockbound_ctx *);
 /* How old that is by now, in nanoseconds. */

@@ -4,7 +4,6 @@
  * out.  Nothing that a file holds may crash the caller or be believed
  * unchecked.
  */
-#include <sys/mman.h>
 #include <sys/stat.h>
 
 #include <errno.h>
@@ -14,6 +13,7 @@
 #include <unistd.h>
 
 #include "counter.h"
+#include "page.h"
 #include "shm.h"
 #include "ts.h"
 #include "wide.h"
@@ -22,14 +22,13 @@
 #define TRIES_AGAIN	4
 #define TRIES_FIRST	1000
 
-/* 2, 3, or 0: a layout that nobody here can use. */
+/* 2, 3, or 0: a layout that nobody here knows. */
 static unsigned
 layout_of(uint16_t version)
 {
 	if (version == 2)
 		return 2;
-	return CB_COUNTER_ID != CB_COUNTER_INVALID && version >> 8 == 3 &&
-	    (version & UINT8_MAX) >= 3 ? 3 : 0;
+	return version >> 8 == 3 && (version & UINT8_MAX) >= 3 ? 3 : 0;
 }
 
 static unsigned
@@ -54,62 +53,131 @@ check_header(const struct cb_shm_header *h, off_t size)
 	return CLOCKBOUND_ERR_NONE;
 }
 
+/* Can this CPU read a segment of that version? */
+static bool
+has_counter_for(uint16_t version)
+{
+	return layout_of(version) != 3 || CB_COUNTER_ID != CB_COUNTER_INVALID;
+}
+
+/* Of a mapping, nothing read yet. */
+static void
+start(struct cb_shm_reader *r, const struct cb_shm_segment *s)
+{
+	*r = (struct cb_shm_reader){
+		.segment = s,
+		.dev = r->dev,
+		.ino = r->ino,
+		.fault = CLOCKBOUND_ERR_SEGMENT_NOT_INITIALIZED,
+		.bound.is_counted = layout(&s->header) == 3
+	};
+}
+
+static clockbound_err_kind
+check_mapped(const struct cb_shm_segment *s, off_t size)
+{
+	clockbound_err_kind kind = check_header(&s->header, size);
+
+	if (kind == CLOCKBOUND_ERR_NONE && !has_counter_for(s->header.version))
+		return CLOCKBOUND_ERR_SEGMENT_VERSION_NOT_SUPPORTED;
+	return kind;
+}
+
+/* A file of this size that holds a segment; what failed, or NONE. */
+static clockbound_err_kind
+map_file(struct cb_shm_reader *r, int fd, off_t size)
+{
+	/* Within the first page, so that a shorter file reads as zeros. */
+	const struct cb_shm_segment *s = cb_page_map(NULL, sizeof(*s), fd);
+	clockbound_err_kind kind;
+
+	if (s == MAP_FAILED)
+		return CLOCKBOUND_ERR_SYSCALL;
+	kind = check_mapped(s, size);
+	if (kind == CLOCKBOUND_ERR_NONE && r->segment != NULL) {
+		cb_page_unmap(s, sizeof(*s));
+		s = cb_page_map(r->segment, sizeof(*s), fd);
+		return s == MAP_FAILED ? CLOCKBOUND_ERR_SYSCALL : kind;
+	}
+	if (kind == CLOCKBOUND_ERR_NONE)
+		r->segment = s;
+	else
+		cb_page_unmap(s, sizeof(*s));
+	return kind;
+}
+
 bool
-cb_shm_read_open(struct cb_shm_reader *r, const char *path,
+cb_shm_read_reopen(struct cb_shm_reader *r, const char *path,
     clockbound_err *err)
 {
 	struct stat st;
-	void *map = MAP_FAILED;
 	int fd;
 
-	*r = (struct cb_shm_reader){
-		.fault = CLOCKBOUND_ERR_SEGMENT_NOT_INITIALIZED
-	};
 	*err = (clockbound_err){ .kind = CLOCKBOUND_ERR_SYSCALL };
+	err->detail = "open";
 	/* O_NONBLOCK: a FIFO by that name must not hold the caller up. */
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	if (fd == -1) {
-		err->detail = "open";
+	if (fd == -1)
 		goto fail;
-	}
-	if (fstat(fd, &st) == -1) {
-		err->detail = "fstat";
+	err->detail = "fstat";
+	if (fstat(fd, &st) == -1)
 		goto fail;
-	}
-	if (st.st_size < (off_t)sizeof(struct cb_shm_header)) {
+	err->detail = "mmap";
+	if (st.st_size < (off_t)sizeof(struct cb_shm_header))
 		err->kind = CLOCKBOUND_ERR_SEGMENT_NOT_INITIALIZED;
-		goto fail;
-	}
-	/* Within the first page, so that a shorter file reads as zeros. */
-	map = mmap(NULL, sizeof(*r->segment), PROT_READ, MAP_SHARED, fd, 0);
-	if (map == MAP_FAILED) {
-		err->detail = "mmap";
-		goto fail;
-	}
-	err->kind = check_header(map, st.st_size);
+	else
+		err->kind = map_file(r, fd, st.st_size);
 	if (err->kind != CLOCKBOUND_ERR_NONE)
 		goto fail;
 	close(fd);
-	r->segment = map;
-	r->bound.is_counted = layout(&r->segment->header) == 3;
+	*err = (clockbound_err){ .kind = CLOCKBOUND_ERR_NONE };
 	r->dev = st.st_dev;
 	r->ino = st.st_ino;
+	start(r, r->segment);
 	return true;
 fail:
 	if (err->kind == CLOCKBOUND_ERR_SYSCALL)
 		err->sys_errno = errno;
-	if (map != MAP_FAILED)
-		munmap(map, sizeof(*r->segment));
+	else
+		err->detail = NULL;
 	if (fd != -1)
 		close(fd);
 	return false;
 }
 
+bool
+cb_shm_read_open(struct cb_shm_reader *r, const char *path,
+    clockbound_err *err)
+{
+	*r = (struct cb_shm_reader){ .segment = NULL };
+	return cb_shm_read_reopen(r, path, err);
+}
+
+bool
+cb_shm_read_open_none(struct cb_shm_reader *r, clockbound_err *err)
+{
+	const struct cb_shm_segment *s = cb_page_map_zeros(NULL, sizeof(*s));
+
+	if (s == MAP_FAILED) {
+		*err = (clockbound_err){ CLOCKBOUND_ERR_SYSCALL, errno,
+		    "mmap" };
+		return false;
+	}
+	*r = (struct cb_shm_reader){ .dev = 0 };
+	start(r, s);
+	return true;
+}
+
+void
+cb_shm_read_share(const struct cb_shm_reader *r, struct cb_shm_reader *out)
+{
+	start(out, r->segment);
+}
+
 void
 cb_shm_read_close(struct cb_shm_reader *r)
 {
-	if (r->segment != NULL)
-		munmap((void *)(uintptr_t)r->segment, sizeof(*r->segment));
+	cb_page_unmap(r->segment, sizeof(*r->segment));
 	r->segment = NULL;
 }
 
@@ -249,12 +317,12 @@ cb_shm_read_parse_v3(const struct cb_shm_v3 *v3, struct cb_shm_bound *out)
 }
 
 static clockbound_err_kind
-parse_words(const uint32_t *words, struct cb_shm_bound *out)
+parse_words(const uint32_t *words, unsigned layout, struct cb_shm_bound *out)
 {
 	struct cb_shm_v2 v2;
 	struct cb_shm_v3 v3;
 
-	if (out->is_counted) {
+	if (layout == 3) {
 		memcpy(&v3, words, sizeof(v3));
 		return cb_shm_read_parse_v3(&v3, out);
 	}
@@ -267,20 +335,22 @@ cb_shm_read_anew(struct cb_shm_reader *r)
 {
 	const struct cb_shm_segment *s = r->segment;
 	bool first = r->generation == 0;
-	uint32_t words[CB_SHM_V3_WORDS];
+	unsigned layout = r->bound.is_counted ? 3 : 2;
+	uint32_t words[CB_SHM_V3_WORDS] = { 0 };
 	uint16_t version;
 
 	version = atomic_load_explicit(&s->header.version,
 	    memory_order_relaxed);
 	if (version == 0)
 		return r->fault;
-	if (layout_of(version) != (r->bound.is_counted ? 3 : 2))
+	if (layout_of(version) != layout)
 		return CLOCKBOUND_ERR_SEGMENT_VERSION_NOT_SUPPORTED;
 	for (int i = 0; i < (first ? TRIES_FIRST : TRIES_AGAIN); i++) {
 		if (cb_seqlock_read(&s->header.generation, s->body, words,
-		    r->bound.is_counted ? CB_SHM_V3_WORDS : CB_SHM_V2_WORDS,
+		    layout == 3 ? CB_SHM_V3_WORDS : CB_SHM_V2_WORDS,
 		    &r->generation)) {
-			r->fault = parse_words(words, &r->bound);
+			r->fault = parse_words(words, layout, &r->bound);
+			memcpy(r->words, words, sizeof(words));
 			break;
 		}
 		/* The writer may be waiting for this very processor. */
@@ -297,4 +367,44 @@ cb_shm_read(struct cb_shm_reader *r)
 	    r->generation))
 		return r->fault;
 	return cb_shm_read_anew(r);
+}
+
+void
+cb_shm_read_copy(const struct cb_shm_reader *r,
+    clockbound_clock_status status, clockbound_segment *out)
+{
+	bool is_v3 = r->bound.is_counted;
+	const struct cb_shm_header h = {
+		.magic = { CB_SHM_MAGIC0, CB_SHM_MAGIC1 },
+		.segsize = is_v3 ? CB_SHM_V3_SIZE : CB_SHM_V2_SIZE,
+		.version = is_v3 ? CB_SHM_V3_VERSION : 2,
+		.generation = r->generation
+	};
+	char *to = (char *)out, *body = to + sizeof(h);
+	int32_t written = (int32_t)status;
+
+	*out = (clockbound_segment){ .bytes = { 0 } };
+	memcpy(to, &h, sizeof(h));
+	memcpy(body, r->words, sizeof(r->words));
+	memcpy(body + (is_v3 ? offsetof(struct cb_shm_v3, clock_status) :
+	    offsetof(struct cb_shm_v2, clock_status)), &written,
+	    sizeof(written));
+}
+
+clockbound_err_kind
+cb_shm_read_parse_segment(const clockbound_segment *in,
+    struct cb_shm_bound *out)
+{
+	uint32_t words[CB_SHM_V3_WORDS];
+	struct cb_shm_header h;
+	clockbound_err_kind kind;
+
+	memcpy(&h, in, sizeof(h));
+	memcpy(words, (const char *)in + sizeof(h), sizeof(words));
+	kind = check_header(&h, sizeof(*in));
+	if (kind != CLOCKBOUND_ERR_NONE)
+		return kind;
+	if (h.generation % 2 == 1)
+		return CLOCKBOUND_ERR_SEGMENT_NOT_INITIALIZED;
+	return parse_words(words, layout(&h), out);
 }

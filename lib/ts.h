@@ -7,6 +7,7 @@
 #ifndef CB_TS_H
 #define CB_TS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <time.h>
 
@@ -49,6 +50,13 @@ static inline int64_t
 cb_ts_abs(int64_t a)
 {
 	return a < 0 ? -a : a;
+}
+
+static inline bool
+cb_ts_is_before(const struct timespec *a, const struct timespec *b)
+{
+	return a->tv_sec < b->tv_sec ||
+	    (a->tv_sec == b->tv_sec && a->tv_nsec < b->tv_nsec);
 }
 
 /* The whole seconds of ns, rounded down also where it is negative. */

@@ -2,7 +2,6 @@
 /*
  * A VMClock's path goes in; its disruption marker, or all of it, comes out.
  */
-#include <sys/mman.h>
 #include <sys/stat.h>
 
 #include <endian.h>
@@ -13,6 +12,7 @@
 #include <unistd.h>
 
 #include "counter.h"
+#include "page.h"
 #include "ts.h"
 #include "vmclock.h"
 
@@ -89,22 +89,24 @@ is_short(const struct stat *st, size_t size)
 	return S_ISREG(st->st_mode) && st->st_size < (off_t)size;
 }
 
-/* Map it: 0, or what is wrong. */
+/* Map it over the page that there is, or anywhere: 0, or what is wrong. */
 static int
 open_page(struct cb_vmclock_file *f, int fd)
 {
+	const void *page;
 	struct stat st;
-	void *map;
 	int error;
 
 	if (fstat(fd, &st) == -1)
 		return errno;
 	if (is_short(&st, CB_VMCLOCK_MIN_SIZE))
 		return CB_VMCLOCK_ESHORT;
-	map = mmap(NULL, page_size(), PROT_READ, MAP_SHARED, fd, 0);
-	if (map == MAP_FAILED)
+	page = cb_page_map(f->page, page_size(), fd);
+	if (page == MAP_FAILED)
 		return errno;
-	f->page = map;
+	/* Which other threads read, where it stays. */
+	if (f->page == NULL)
+		f->page = page;
 	f->dev = st.st_dev;
 	f->ino = st.st_ino;
 	error = check_constant(f->page->constant);
@@ -114,21 +116,42 @@ open_page(struct cb_vmclock_file *f, int fd)
 	return is_short(&st, f->size) ? CB_VMCLOCK_ESHORT : 0;
 }
 
+/* 0, or what is wrong. */
+static int
+open_path(struct cb_vmclock_file *f, const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK), error;
+
+	if (fd == -1)
+		return errno;
+	error = open_page(f, fd);
+	close(fd);
+	return error;
+}
+
 bool
 cb_vmclock_open(struct cb_vmclock_file *f, const char *path)
 {
-	int fd, error;
+	int error;
 
 	f->page = NULL;
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	if (fd == -1)
-		return false;
-	error = open_page(f, fd);
-	close(fd);
+	error = open_path(f, path);
 	if (error == 0)
 		return true;
 	cb_vmclock_close(f);
 	errno = error;
+	return false;
+}
+
+bool
+cb_vmclock_open_none(struct cb_vmclock_file *f)
+{
+	*f = (struct cb_vmclock_file){
+		.page = cb_page_map_zeros(NULL, page_size())
+	};
+	if (f->page != MAP_FAILED)
+		return true;
+	f->page = NULL;
 	return false;
 }
 
@@ -142,20 +165,21 @@ cb_vmclock_is_current(const struct cb_vmclock_file *f, const char *path)
 	    !is_short(&st, f->size);
 }
 
-bool
+/* What is mapped is a page of zeros, at the least: no VMClock at all. */
+void
 cb_vmclock_follow(struct cb_vmclock_file *f, const char *path)
 {
-	if (cb_vmclock_is_current(f, path))
-		return true;
-	cb_vmclock_close(f);
-	return cb_vmclock_open(f, path);
+	if (cb_vmclock_is_current(f, path) || open_path(f, path) == 0)
+		return;
+	cb_page_map_zeros(f->page, page_size());
+	f->dev = 0;
+	f->ino = 0;
 }
 
 void
 cb_vmclock_close(struct cb_vmclock_file *f)
 {
-	if (f->page != NULL)
-		munmap((void *)(uintptr_t)f->page, page_size());
+	cb_page_unmap(f->page, page_size());
 	f->page = NULL;
 }
 

@@ -169,11 +169,11 @@ age_segment()
 
 @test "refuses what is not there, or cannot be opened" {
 	mkdir "$RIG/empty"
-	refuses "cannot open a segment: No such file or directory" "$RIG/nothing"
-	refuses "cannot open a segment: No such file or directory" "$RIG/empty"
-	refuses "cannot open a segment: Not a directory" "$SEGMENT/shm0"
+	refuses "open: No such file or directory" "$RIG/nothing"
+	refuses "open: No such file or directory" "$RIG/empty"
+	refuses "open: Not a directory" "$SEGMENT/shm0"
 	ln -s loop "$RIG/loop"
-	refuses "cannot open a segment: Too many levels of symbolic links" "$RIG/loop"
+	refuses "open: Too many levels of symbolic links" "$RIG/loop"
 }
 
 @test "refuses what may not be read" {
@@ -182,7 +182,7 @@ age_segment()
 	chmod 0 "$SEGMENT"
 	run -2 --separate-stderr "${UNPRIVILEGED[@]}" "$RIG/cb-now" -s "$SEGMENT"
 	[[ -z $output ]]
-	[[ $stderr == "cb-now: $SEGMENT: cannot open a segment: Permission denied" ]]
+	[[ $stderr == "cb-now: $SEGMENT: open: Permission denied" ]]
 }
 
 @test "refuses a FIFO, and does not wait for it" {

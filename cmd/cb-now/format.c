@@ -68,13 +68,9 @@ time_of(char letter, const struct cb_reading *r)
 static const char *
 word_of(char letter, const struct cb_reading *r)
 {
-	static const char *const names[] = {
-		"UNKNOWN", "SYNCHRONIZED", "FREE_RUNNING", "DISRUPTED"
-	};
-
 	switch (letter) {
 	case 's':
-		return names[r->status];
+		return clockbound_status_name(r->status);
 	case 'v':
 		return r->trusted ? "true" : "false";
 	case '%':

@@ -5,7 +5,6 @@
 #include <sys/time.h>
 
 #include <err.h>
-#include <string.h>
 
 #include "cb-now.h"
 #include "stamp.h"
@@ -14,26 +13,10 @@
 static _Noreturn void
 fail(const char *path, const clockbound_err *e)
 {
-	switch (e->kind) {
-	case CLOCKBOUND_ERR_SYSCALL:
-		errx(CB_EXIT_UNUSABLE, "%s: cannot %s a segment: %s", path,
-		    e->detail, strerror(e->sys_errno));
-	case CLOCKBOUND_ERR_SEGMENT_NOT_INITIALIZED:
-		errx(CB_EXIT_UNUSABLE, "%s: not a segment that a daemon has "
-		    "written to", path);
-	case CLOCKBOUND_ERR_SEGMENT_MALFORMED:
-		errx(CB_EXIT_UNUSABLE, "%s: malformed segment", path);
-	case CLOCKBOUND_ERR_CAUSALITY_BREACH:
-		errx(CB_EXIT_UNUSABLE, "%s: segment from the future of "
-		    "CLOCK_MONOTONIC: was it written before the last boot?",
-		    path);
-	case CLOCKBOUND_ERR_SEGMENT_VERSION_NOT_SUPPORTED:
-		errx(CB_EXIT_UNUSABLE, "%s: segment of an unsupported version",
-		    path);
-	case CLOCKBOUND_ERR_NONE:
-		break;
-	}
-	errx(CB_EXIT_UNUSABLE, "%s: unknown error %d", path, (int)e->kind);
+	char text[128];
+
+	errx(CB_EXIT_UNUSABLE, "%s: %s", path,
+	    clockbound_strerror(e, text, sizeof(text)));
 }
 
 void
