@@ -70,14 +70,9 @@ VMCLOCK_OBJS =	cmd/cb-vmclock/cb-vmclock.o cmd/cb-vmclock/field.o \
 PROGRAMS =	cmd/cb-daemon/cb-daemon cmd/cb-now/cb-now \
 		cmd/cb-status/cb-status cmd/cb-vmclock/cb-vmclock
 LIBRARIES =	lib/libclockbound.a lib/libclockbound.so
-UNIT_TESTS =	tests/unit/budget tests/unit/chrony tests/unit/estimate \
-		tests/unit/judge tests/unit/library tests/unit/now \
-		tests/unit/observed \
-		tests/unit/period tests/unit/question tests/unit/seqlock \
-		tests/unit/shm tests/unit/shm1 tests/unit/stamp \
-		tests/unit/status tests/unit/vmclock \
-		tests/unit/vmclock_notify tests/unit/vmclock_page \
-		tests/unit/vmclock_time
+UNIT_TESTS =	$(addprefix tests/unit/, budget chrony estimate judge library \
+		now observed order period question seqlock shm shm1 stamp \
+		status vmclock vmclock_notify vmclock_page vmclock_time)
 # With more or less of the daemon, but for what knows a real clock or chronyd.
 MODELS =	tests/unit/disruption tests/unit/world
 WORLD_OBJS =	cmd/cb-daemon/source.o $(PURE_OBJS) \

@@ -25,6 +25,16 @@
  * The generation counts writes modulo 2^16 and skips 0, which means that
  * nothing was ever written.  A writer that died in the middle has left an odd
  * generation: the next one writes on under it.
+ *
+ * So it is the same again after 32767 writes, 55 minutes of ten a second; the
+ * format has room for no more.  A reader that is stopped amid R2 for just as
+ * many, or a multiple, takes a torn copy.  A copy that is looked at again after
+ * just as many passes for current: its age tells.
+ *
+ * tests/unit/order.c runs this file on all that C11 allows, and fails when one
+ * of the four orders is taken away; tests/model/seqlock.pml is the same in
+ * Promela, step by step.  On x86 the fences bind the compiler alone, and a
+ * program that is merely run there does not miss them.
  */
 #ifndef CB_SEQLOCK_H
 #define CB_SEQLOCK_H
@@ -72,7 +82,10 @@ cb_seqlock_read(const _Atomic uint16_t *generation,
 	return true;
 }
 
-/* Has there been no write since the copy of generation seen was taken? */
+/*
+ * Has there been no write since the copy of generation seen was taken?  The
+ * acquire is for what the caller reads next; the copy does not need it.
+ */
 static inline bool
 cb_seqlock_is_current(const _Atomic uint16_t *generation, uint16_t seen)
 {

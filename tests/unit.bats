@@ -38,6 +38,10 @@ unit() {
 	unit observed
 }
 
+@test "order: seqlock.h holds on all that C11's memory allows" {
+	unit order
+}
+
 @test "period: the counter's period is held by what is told of it" {
 	unit period
 }

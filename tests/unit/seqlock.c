@@ -3,7 +3,8 @@
  * No reader ever takes a torn body for a whole one.  First step by step: a
  * page that faults stops a write or a read at a chosen word, and a look is
  * taken at the generation there.  Then by chance: readers beside a writer that
- * never rests, and beside writers that are killed.
+ * never rests, and beside writers that are killed.  On a machine that does not
+ * reorder what it does, none of this misses a fence: order.c does.
  */
 #include <sys/mman.h>
 #include <sys/time.h>
