@@ -165,6 +165,11 @@ check-vm:
 	@$(MAKE) -s all tests
 	tests/tools/check.sh tests/vm
 
+# The order of memory, beyond what this machine's shows.
+check-model:
+	tests/tools/deps.sh build demo check model
+	tests/tools/check.sh tests/model
+
 bench:
 	tests/tools/deps.sh build demo bench
 	@echo Building
@@ -252,5 +257,6 @@ clean:
 	    $(MODELS) $(TOOLS) $(BENCHES)
 	find lib cmd tests -name '*.o' -exec rm -f {} +
 
-.PHONY: all deps demo check check-vm bench tests install uninstall clean
+.PHONY: all deps demo check check-vm check-model bench tests install \
+    uninstall clean
 .DELETE_ON_ERROR:

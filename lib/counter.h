@@ -13,10 +13,21 @@
  *		for only where a branch depends on what was loaded.
  *
  * cb_counter_read() has the first of the two; cb_counter_fence() is the second,
- * for where a later load must be later than the reading.  "memory" keeps the
- * compiler from moving anything across either.
+ * for where a later load must be later than the reading.  An acquire fence is
+ * not: it is no instruction on x86-64, and on aarch64 it waits for loads, which
+ * the reading is not.  "memory" keeps the compiler from moving anything across
+ * any of them.
  *
- * Elsewhere there is none, and CB_COUNTER_ID says so.
+ * A VMClock is looked at after the counter was read.  A real one is owed no
+ * fence for that: who writes to it has stopped this CPU.  A CPU may look at it
+ * early, but it retires in the order of the program, and to stop it, like any
+ * interrupt, is to throw away what has not retired, on aarch64 as on x86-64: a
+ * look that ran ahead of the counter is done again (tests/model/counter.pml).
+ * A simulated one is written to while this CPU runs, where nothing is done
+ * again.  For that there is cb_counter_zero(): the look waits for the counter,
+ * and nothing else does.
+ *
+ * Other CPUs have no counter here, and CB_COUNTER_ID says so.
  */
 #ifndef CB_COUNTER_H
 #define CB_COUNTER_H

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: ISC
 #
 # Install the packages that are missing for the purposes named.
-# usage: deps.sh build|demo|check|vm|bench ...
+# usage: deps.sh build|demo|check|vm|model|bench ...
 
 set -eu
 
@@ -18,9 +18,10 @@ packages() {
 		    "systemd:systemd-analyze" ;;
 	vm)	echo "xz-utils:xz debootstrap:debootstrap" \
 		    "e2fsprogs:mke2fs" ;;
+	model)	echo "spin:spin" ;;
 	bench)	echo "hyperfine:hyperfine" ;;
-	*)	echo "deps.sh: $1: expected build, demo, check, vm or" \
-		    "bench" >&2
+	*)	echo "deps.sh: $1: expected build, demo, check, vm," \
+		    "model or bench" >&2
 		exit 2 ;;
 	esac
 }
