@@ -94,16 +94,16 @@ map_file(struct cb_shm_reader *r, int fd, off_t size)
 	if (s == MAP_FAILED)
 		return CLOCKBOUND_ERR_SYSCALL;
 	kind = check_mapped(s, size);
-	if (kind == CLOCKBOUND_ERR_NONE && r->segment != NULL) {
+	if (kind != CLOCKBOUND_ERR_NONE || r->segment != NULL)
 		cb_page_unmap(s, sizeof(*s));
+	if (kind != CLOCKBOUND_ERR_NONE)
+		return kind;
+	if (r->segment != NULL)
 		s = cb_page_map(r->segment, sizeof(*s), fd);
-		return s == MAP_FAILED ? CLOCKBOUND_ERR_SYSCALL : kind;
-	}
-	if (kind == CLOCKBOUND_ERR_NONE)
-		r->segment = s;
-	else
-		cb_page_unmap(s, sizeof(*s));
-	return kind;
+	if (s == MAP_FAILED)
+		return CLOCKBOUND_ERR_SYSCALL;
+	r->segment = s;
+	return CLOCKBOUND_ERR_NONE;
 }
 
 bool

@@ -104,8 +104,8 @@ open_page(struct cb_vmclock_file *f, int fd)
 	page = cb_page_map(f->page, page_size(), fd);
 	if (page == MAP_FAILED)
 		return errno;
-	/* Which other threads read, where it stays. */
-	if (f->page == NULL)
+	/* Other threads may read it where it is the same. */
+	if (f->page != page)
 		f->page = page;
 	f->dev = st.st_dev;
 	f->ino = st.st_ino;

@@ -14,12 +14,15 @@ teardown() {
 	rm -rf "$DIR"
 }
 
-# build [OPTION...]
+STRESS=(-Wl,--wrap=mmap,--wrap=munmap tests/model/stress.c)
+
+# build SOURCE... [OPTION...]
 build() {
-	gcc -std=c11 -O1 -g -D_GNU_SOURCE -Ilib "$@" \
-	    -Wl,--wrap=mmap,--wrap=munmap -o "$DIR/stress" \
-	    tests/model/stress.c lib/now.c lib/shm_read.c lib/shm_write.c \
-	    lib/vmclock.c lib/vmclock_write.c -lpthread
+	# shellcheck disable=SC2046 # words are meant to be split
+	gcc -std=c11 -O1 -g -D_GNU_SOURCE -Ilib \
+	    $(pkg-config --cflags libbsd-overlay) -o "$DIR/program" "$@" \
+	    lib/now.c lib/now_at.c lib/ask.c lib/name.c lib/shm_read.c \
+	    lib/shm_write.c lib/vmclock.c lib/vmclock_write.c -lpthread
 }
 
 # With addresses at random, its memory may be where something else is.
@@ -30,25 +33,30 @@ sanitized() {
 	    skip "gcc has no ThreadSanitizer here"
 	setarch -R true 2>/dev/null && fixed=(setarch -R)
 	cd "$DIR" || return
-	run "${fixed[@]}" ./stress threads
+	run "${fixed[@]}" ./program threads
 	echo "$output" | head -n 100
 }
 
 @test "no reading is wrong while writers are killed amid a write" {
-	build
+	build "${STRESS[@]}"
 	cd "$DIR" || return
-	run ./stress processes
+	run ./program processes
 	echo "$output"
 	[ "$status" -eq 0 ]
 }
 
 @test "ThreadSanitizer finds no race between the writers and the readers" {
-	sanitized
+	sanitized "${STRESS[@]}"
 	[ "$status" -eq 0 ]
 }
 
 @test "it finds them where the words are not read and written as atomics" {
-	sanitized -include tests/model/plain.h
+	sanitized "${STRESS[@]}" -include tests/model/plain.h
 	[ "$status" -ne 0 ]
 	[[ $output = *"data race"*"cb_seqlock_"* ]]
+}
+
+@test "ThreadSanitizer finds no race between threads that share a context" {
+	sanitized tests/unit/library.c
+	[ "$status" -eq 0 ]
 }
