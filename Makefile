@@ -189,7 +189,8 @@ FUNCTIONS =	clockbound_open clockbound_vmclock_open \
 # FROM:TO, of what goes to the machine as it is but for these names.
 METRICS =	dist/systemd/cb-status-metrics
 COMPLETE =	dist/completion
-DIST =	dist/systemd/cb-daemon.service.in:$(UNITDIR)/cb-daemon.service \
+DIST =	lib/clockbound.pc.in:$(LIBDIR)/pkgconfig/clockbound.pc \
+	dist/systemd/cb-daemon.service.in:$(UNITDIR)/cb-daemon.service \
 	$(METRICS).socket:$(UNITDIR)/cb-status-metrics.socket \
 	$(METRICS)@.service.in:$(UNITDIR)/cb-status-metrics@.service \
 	dist/udev/60-clockbound.rules:$(UDEVDIR)/60-clockbound.rules \
@@ -199,8 +200,8 @@ DIST =	dist/systemd/cb-daemon.service.in:$(UNITDIR)/cb-daemon.service \
 	$(foreach f,openrc/cb-daemon freebsd/cb_daemon \
 	    prometheus/clockbound.rules.yml grafana/clockbound.json, \
 	    dist/$(f):$(DATADIR)/$(f))
-FILL =	sed -e 's,@BINDIR@,$(BINDIR),g' -e 's,@SBINDIR@,$(SBINDIR),g' \
-	    -e 's,@CHRONY_USER@,$(CHRONY_USER),g'
+FILL =	sed $(foreach v,PREFIX BINDIR SBINDIR LIBDIR INCLUDEDIR VERSION \
+	    CHRONY_USER,-e 's|@$(v)@|$($(v))|g')
 
 install: all
 	install -d "$(DESTDIR)$(BINDIR)" "$(DESTDIR)$(SBINDIR)" \

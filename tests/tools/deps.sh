@@ -13,7 +13,7 @@ packages() {
 		    "pkg-config:pkg-config libbsd-dev:/usr/include/bsd/bsd.h" \
 		    "libjansson-dev:/usr/include/jansson.h" ;;
 	demo)	echo "chrony:chronyd" ;;
-	check)	echo "bats:bats parallel:parallel mandoc:mandoc jq:jq" \
+	check)	echo "bats:bats parallel:parallel mandoc:mandoc jq:jq g++:g++" \
 		    "clang:clang shellcheck:shellcheck tmux:tmux zsh:zsh" \
 		    "systemd:systemd-analyze" ;;
 	vm)	echo "xz-utils:xz debootstrap:debootstrap" \
