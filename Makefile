@@ -70,8 +70,8 @@ VMCLOCK_OBJS =	cmd/cb-vmclock/cb-vmclock.o cmd/cb-vmclock/field.o \
 PROGRAMS =	cmd/cb-daemon/cb-daemon cmd/cb-now/cb-now \
 		cmd/cb-status/cb-status cmd/cb-vmclock/cb-vmclock
 LIBRARIES =	lib/libclockbound.a lib/libclockbound.so
-UNIT_TESTS =	$(addprefix tests/unit/, budget chrony estimate judge library \
-		now observed order period question seqlock shm shm1 stamp \
+UNIT_TESTS =	$(addprefix tests/unit/, budget chrony estimate guest judge \
+		library now observed order period question seqlock shm shm1 stamp \
 		status vmclock vmclock_notify vmclock_page vmclock_time)
 # With more or less of the daemon, but for what knows a real clock or chronyd.
 MODELS =	tests/unit/disruption tests/unit/world
@@ -79,7 +79,8 @@ WORLD_OBJS =	cmd/cb-daemon/source.o $(PURE_OBJS) \
 		cmd/cb-daemon/disruption.o cmd/cb-daemon/observe.o \
 		cmd/cb-daemon/notify.o cmd/cb-daemon/loop.o
 TOOLS =		tests/tools/feed-sock tests/tools/fake-chronyd \
-		tests/tools/look tests/tools/manager tests/tools/serve \
+		tests/tools/look tests/tools/manager tests/tools/reader \
+		tests/tools/serve \
 		tests/tools/truth tests/tools/vmclock-node
 BENCHES =	tests/bench/now tests/bench/loop tests/bench/start
 MANUALS =	man/cb-daemon.8 man/cb-now.1 man/cb-status.1 \
@@ -97,7 +98,10 @@ cmd/cb-vmclock/cb-vmclock: $(VMCLOCK_OBJS) lib/libcb.a
 cmd/cb-daemon/cb-daemon cmd/cb-status/cb-status tests/unit/world \
     tests/unit/observed: EXTRA_LIBS = $(JSON_LIBS)
 tests/unit/period tests/unit/shm1 tests/unit/world: EXTRA_LIBS += -lm
-tests/unit/library: EXTRA_LIBS = -pthread
+tests/unit/library: EXTRA_LIBS += -pthread
+# Counts what the library calls of these.
+tests/unit/guest: EXTRA_LIBS += -pthread \
+    $(foreach f,malloc calloc realloc free open,-Wl,--wrap=$(f))
 
 $(PROGRAMS):
 	$(CC) $(CFLAGS) $(LDFLAGS) $(STATIC) -o $@ $^ $(EXTRA_LIBS) $(BSD_LIBS)

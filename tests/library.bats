@@ -18,7 +18,7 @@ PUBLIC=(
 	clockbound_vmclock_open
 )
 # All that the library may call.  Of these only calloc and free know a heap,
-# and clockbound_now() calls neither (tests/unit/library.c).
+# and clockbound_now() calls neither (tests/unit/guest.c).
 CALLED=(
 	calloc clock_gettime close errno_location free fstat memcpy mmap munmap
 	nanosleep open sched_yield snprintf stat strerror strlen sysconf
@@ -212,4 +212,111 @@ installed()
 	installed PREFIX=/usr
 	LD_LIBRARY_PATH=$RIG/root/usr/lib run -0 "$RIG/program" "$RUN"
 	[[ $output == "status 1" ]]
+}
+
+#
+# A long life
+#
+
+@test "nothing is left of a million opens, and now() knows no heap" {
+	run "$RIG_ROOT/tests/unit/guest"
+	echo "$output"
+	((status == 0))
+}
+
+# It lives on, and so does a child of its own.
+reader_start()
+{
+	spawn reader "$RIG_TOOLS/reader" "$RUN" "$VMCLOCK" "$TRUTH_NS"
+}
+
+# last_told WHO WORD...
+last_told()
+{
+	[[ $(grep "^$1 " "$RIG/reader.log" | tail -n 1) == "$*" ]]
+}
+
+both_told()
+{
+	is_running reader && last_told parent "$@" && last_told child "$@"
+}
+
+# Both read what this daemon writes, and no other has written.
+daemon_is_heard()
+{
+	# Before that a signal may end it.
+	wait_until 10 has_logged "status synchronized"
+	wait_until 10 both_told status 1
+	kill -s USR1 "${RIG_PID[daemon]}"
+	wait_until 5 both_told status 3
+	kill -s USR2 "${RIG_PID[daemon]}"
+	wait_until 20 both_told status 1
+}
+
+@test "a reader and its child live on, whatever becomes of the segment" {
+	vmclock_make
+	truth_start 5000000
+	client_start
+	reader_start
+	# Before there has ever been a daemon, and its directory.
+	wait_until 5 last_told parent error 1
+	daemon_watch
+	daemon_is_heard
+
+	echo "a restart"
+	stop daemon
+	daemon_watch
+	daemon_is_heard
+
+	echo "an upgrade: the files have another shape, and are replaced"
+	stop daemon KILL || (($? == 137))
+	inode=$(stat -c %i "$SEGMENT")
+	for file in "$RUN"/shm?; do
+		printf x >>"$file"
+	done
+	daemon_watch
+	daemon_is_heard
+	[[ $(stat -c %i "$SEGMENT") != "$inode" ]]
+
+	echo "deleted under the daemon"
+	rm "$RUN"/shm?
+	gone=0
+	reap daemon || gone=$?
+	((gone == 1))
+	daemon_watch
+	daemon_is_heard
+
+	echo "its directory as well"
+	stop daemon
+	rm -r "$RUN"
+	daemon_watch
+	daemon_is_heard
+
+	echo "no shm1, and then again"
+	stop daemon
+	daemon_watch --clock-error-bound-source chrony-tracking
+	daemon_is_heard
+	stop daemon
+	daemon_watch
+	daemon_is_heard
+}
+
+@test "a reader lives on while its VMClock comes and goes" {
+	vmclock_make
+	truth_start -3000000
+	client_start
+	daemon_watch
+	wait_until 10 now_says SYNCHRONIZED
+	rm "$VMCLOCK"
+	reader_start
+	wait_until 5 last_told parent status 0
+	vmclock_make
+	wait_until 10 both_told status 1
+	# From here on the readers look for themselves.
+	kill -s STOP "${RIG_PID[daemon]}"
+	cp "$VMCLOCK" "$RIG/another"
+	rm "$VMCLOCK"
+	wait_until 5 both_told status 0
+	mv "$RIG/another" "$VMCLOCK"
+	wait_until 5 both_told status 1
 }
