@@ -186,6 +186,7 @@ clockbound_open_options(const clockbound_options *o, clockbound_err *err)
 {
 	clockbound_err unused;
 	clockbound_ctx *ctx;
+	int saved = errno;
 
 	if (err == NULL)
 		err = &unused;
@@ -208,6 +209,7 @@ clockbound_open_options(const clockbound_options *o, clockbound_err *err)
 		clockbound_close(ctx);
 		return NULL;
 	}
+	errno = saved;
 	*err = (clockbound_err){ .kind = CLOCKBOUND_ERR_NONE };
 	return ctx;
 }
@@ -244,18 +246,40 @@ clockbound_close(clockbound_ctx *ctx)
  * Errors.
  */
 
+/* For threads: what they are told must not change under them. */
+static const clockbound_err *
+find_error(clockbound_err_kind kind)
+{
+	static const clockbound_err interrupted = { CLOCKBOUND_ERR_SYSCALL,
+	    EINTR, "nanosleep" };
+	/* All that can be wrong with reading a clock. */
+	static const clockbound_err no_clock = { CLOCKBOUND_ERR_SYSCALL,
+	    EINVAL, "clock_gettime" };
+	static const clockbound_err kinds[] = {
+		{ .kind = CLOCKBOUND_ERR_NONE },
+		{ .kind = CLOCKBOUND_ERR_SYSCALL },
+		{ .kind = CLOCKBOUND_ERR_SEGMENT_NOT_INITIALIZED },
+		{ .kind = CLOCKBOUND_ERR_SEGMENT_MALFORMED },
+		{ .kind = CLOCKBOUND_ERR_CAUSALITY_BREACH },
+		{ .kind = CLOCKBOUND_ERR_SEGMENT_VERSION_NOT_SUPPORTED }
+	};
+
+	if (kind != CLOCKBOUND_ERR_SYSCALL)
+		return &kinds[kind];
+	return errno == EINTR ? &interrupted : &no_clock;
+}
+
 const clockbound_err *
 cb_now_fail(clockbound_ctx *ctx, clockbound_err_kind kind, const char *what)
 {
-	static _Thread_local clockbound_err of_thread;
-	clockbound_err *err = ctx->is_shared ? &of_thread : &ctx->err;
-
-	*err = (clockbound_err){ .kind = kind };
+	if (ctx->is_shared)
+		return find_error(kind);
+	ctx->err = (clockbound_err){ .kind = kind };
 	if (kind == CLOCKBOUND_ERR_SYSCALL) {
-		err->sys_errno = errno;
-		err->detail = what;
+		ctx->err.sys_errno = errno;
+		ctx->err.detail = what;
 	}
-	return err;
+	return &ctx->err;
 }
 
 /*
@@ -669,12 +693,14 @@ now_anew(clockbound_ctx *ctx, clockbound_now_result *res,
 {
 	struct cb_shm_reader own[2];
 	clockbound_err_kind kind;
+	int saved = errno;
 	struct work w;
 
 	kind = ctx->is_shared ? work_beside_others(ctx, &w, own) :
 	    work_alone(ctx, &w);
 	if (kind != CLOCKBOUND_ERR_NONE)
 		return cb_now_fail(ctx, kind, "clock_gettime");
+	errno = saved;
 	*res = w.now;
 	if (segment != NULL)
 		cb_shm_read_copy(w.by, is_trusted(res->clock_status) ?

@@ -12,15 +12,25 @@ load rig
 
 # All that a program may call.
 PUBLIC=(
+	clockbound_after
+	clockbound_at
+	clockbound_before
+	clockbound_bound_ns
 	clockbound_close
 	clockbound_now
 	clockbound_open
+	clockbound_open_options
+	clockbound_read_clocks
+	clockbound_snapshot
+	clockbound_status_name
+	clockbound_strerror
 	clockbound_vmclock_open
+	clockbound_wait_until
 )
 # All that the library may call.  Of these only calloc and free know a heap,
 # and clockbound_now() calls neither (tests/unit/guest.c).
 CALLED=(
-	calloc clock_gettime close errno_location free fstat memcpy mmap munmap
+	calloc clock_gettime close errno_location free fstat getpid memcpy mmap munmap
 	nanosleep open sched_yield snprintf stat strerror strlen sysconf
 )
 # How all other names begin that a program which is linked with the static
@@ -102,8 +112,9 @@ names()
 	readelf -SW lib/libclockbound.a >"$RIG/sections"
 	grep -q '\.text' "$RIG/sections"
 	run ! grep -E '\.(init|fini|ctors|dtors|tbss|tdata)' "$RIG/sections"
-	size lib/libclockbound.a >"$RIG/sizes"
-	awk 'NR > 1 && $2 + $3 > 0 { exit 1 }' "$RIG/sizes"
+	# Of .data.rel.ro there is some: constants that hold addresses.
+	size -A lib/libclockbound.a >"$RIG/sizes"
+	awk '$1 ~ /^\.(data|bss)$/ && $2 > 0 { exit 1 }' "$RIG/sizes"
 }
 
 #

@@ -14,7 +14,7 @@ teardown() {
 	rm -rf "$DIR"
 }
 
-STRESS=(-Wl,--wrap=mmap,--wrap=munmap tests/model/stress.c)
+STRESS=("-Wl,--wrap=mmap,--wrap=munmap" tests/model/stress.c)
 
 # build SOURCE... [OPTION...]
 build() {

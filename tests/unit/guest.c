@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
@@ -316,6 +317,29 @@ now_knows_no_heap_and_seldom_looks(void)
 	clockbound_close(ctx);
 }
 
+/* Not even when somebody was looked for in vain. */
+static void
+success_leaves_errno_alone(void)
+{
+	struct cb_shm_v2 v2 = body_of(mono_now(), SHM0_NS, 50000, SYNC);
+	clockbound_now_result res;
+	clockbound_ctx *ctx;
+
+	v2.disruption_support = 1;
+	cb_shm_write(&writer, &v2);
+	CHECK(rename("shm1", "away") == 0);
+	errno = EDOM;
+	ctx = clockbound_vmclock_open(".", "vmclock", NULL);
+	CHECK_EQ(errno, EDOM);
+	for (int i = 0; i < 3; i++) {
+		CHECK(clockbound_now(ctx, &res) == NULL);
+		CHECK_EQ(errno, EDOM);
+	}
+	clockbound_close(ctx);
+	CHECK_EQ(errno, EDOM);
+	CHECK(rename("away", "shm1") == 0);
+}
+
 /* As zeros, which say that nothing was written: the last copy is good. */
 static void
 file_that_is_cut_short_is_borne(void)
@@ -436,6 +460,7 @@ main(int argc, char *argv[])
 	nothing_is_left_of_a_million_opens(argc > 1 ? atol(argv[1]) : OPENS);
 	open_context_is_memory_and_no_descriptor();
 	now_knows_no_heap_and_seldom_looks();
+	success_leaves_errno_alone();
 	file_that_is_cut_short_is_borne();
 	nothing_is_printed_whatever_happens();
 	threads_with_a_context_each_do_not_meet();
