@@ -107,6 +107,7 @@ keys_of_object()
 	holds '.status.earliest_ns == null and .budget == null'
 	holds '.tracking.report == null and .tracking.heard_age_ns == null'
 	holds '.sources == [] and .vmclock == null'
+	holds '.shm1 == null or .shm1.budget == null'
 	holds '.counts.missed_samples == .counts.ticks'
 }
 
@@ -139,6 +140,44 @@ is_the_segments()
 	holds '.budget.end == "latest"'
 	holds "(.budget.parts.offset_ns - 5 * $MS | fabs) < $MS"
 	holds '.budget.parts.error_ns > 0 and .budget.parts.drift_ns > 0'
+}
+
+# A signed integer of shm1: version 3.
+shm1_field()
+{
+	od -An -j "$1" -N 8 -t d8 "$RUN/shm1" | tr -d ' '
+}
+
+is_shm1s()
+{
+	look && (($(get .shm1.budget.bound_ns) == $(shm1_field 72))) &&
+	    (($(get '.shm1.as_of_ns % 1000000000') / 100000 ==
+	    $(shm1_field 32) / 100000))
+}
+
+@test "shm1 has a budget of its own, without what the clock adds" {
+	truth_start $((5 * MS))
+	server_start other $((5 * MS))
+	client_start
+	wait_until 5 client_is_synchronised
+	daemon_start --interval 1000
+	wait_until 5 looks '.counts.ticks > 1'
+	if [[ $(get .shm1.trouble) != null ]]; then
+		holds '.shm1.budget == null'
+		skip "$(get .shm1.trouble)"
+	fi
+	wait_until 10 is_shm1s
+	for ((i = 0; i < 3; i++)); do
+		wait_ticks 1
+		look
+		holds '.shm1.budget | (.parts | add) == .bound_ns'
+		# What other measurements leave, and how clocks are read.
+		holds '.shm1.budget.parts.offset_ns < 20000'
+		holds '.shm1.budget.bound_ns < .budget.bound_ns / 2'
+		holds '.shm1.budget.parts | .error_ns > 0 and .drift_ns > 0 and
+		    .slew_ns == 0 and .coarse_ns == 0 and .correction_ns == 0'
+		holds '.shm1.budget.source as $s | any(.sources[]; .name == $s)'
+	done
 }
 
 @test "a source's interval holds true time" {
@@ -251,6 +290,8 @@ is_chronycs()
 	holds '.daemon.source == "chrony-tracking"'
 	holds '.sources == [] and .budget == null'
 	holds '.status.bound_ns == .tracking.report.estimate_ns'
+	holds '.shm1 == null or (.shm1.budget == null and
+	    (.shm1.trouble | type) == "string")'
 }
 
 @test "a path that is not UTF-8 does no harm" {

@@ -416,6 +416,7 @@ struct cb_daemon {
 	unsigned events;	/* the CB_EVENTs of this tick */
 	struct cb_bound bound;
 	bool has_bound;
+	struct cb_shm_v3 v3;	/* as it was published last */
 	enum cb_disruption disruption;
 	struct cb_watch watch;
 	bool was_bound;		/* chrony-tracking: bound is the last good */

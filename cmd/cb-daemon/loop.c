@@ -66,20 +66,20 @@ publish(struct cb_daemon *d)
 	struct cb_bound none = { .as_of = d->sample.before.as_of,
 	    .bound_ns = CB_SHM_UNKNOWN_BOUND_NS,
 	    .drift_ppb = d->options.max_drift_ppb };
-	struct cb_shm_v3 v3 = {
-		.clock_status = (int32_t)d->status,
-		.disruption_support = d->options.disruption_support,
-		.disruption_marker = d->watch.marker
-	};
 	struct cb_shm_v2 v2;
 
 	cb_publish_v2(d->has_bound ? &d->bound : &none, d->status,
 	    d->options.disruption_support, d->watch.marker, &v2);
+	d->v3 = (struct cb_shm_v3){
+		.clock_status = (int32_t)d->status,
+		.disruption_support = d->options.disruption_support,
+		.disruption_marker = d->watch.marker
+	};
 	cb_publish_v3(d->has_bound ? &d->estimate : NULL, &d->period,
-	    d->has_bound ? &d->sample.after : &d->sample.before, &v3);
+	    d->has_bound ? &d->sample.after : &d->sample.before, &d->v3);
 	/* Whoever turns from version 3 to version 2 finds that up to date. */
 	cb_shm_write(&d->writer, &v2);
-	cb_shm_write_v3(&d->writer, &v3);
+	cb_shm_write_v3(&d->writer, &d->v3);
 	if (d->published != 0)
 		d->counts.longest_gap_ns = cb_ts_max(d->counts.longest_gap_ns,
 		    d->sample.before.as_of - d->published);

@@ -31,6 +31,9 @@
 /* CB_MAX_SOURCES of them, and room to spare. */
 #define BUFFER_SIZE	(256 * 1024)
 #define ADDRESS_TEXT	64
+#define TROUBLE_TEXT	128
+/* What a bound has for readers that cut their growth off. */
+#define ROUNDING_NS	1
 
 /* What has no name in there is null. */
 #define NAME_OF(names, i) \
@@ -397,29 +400,102 @@ make_parts(const struct cb_bound *bound, const struct cb_budget *b)
 	put_int(o, "slew_ns", bound->slew_ns);
 	put_int(o, "coarse_ns", bound->coarse_ns);
 	put_int(o, "correction_ns", bound->correction_ns);
-	put_int(o, "rounding_ns", 1);
+	put_int(o, "rounding_ns", ROUNDING_NS);
 	return o;
 }
 
 static json_t *
-make_budget(const struct cb_daemon *d)
+make_budget(const struct cb_daemon *d, const struct cb_bound *bound,
+    const struct cb_budget *b)
 {
 	char text[ADDRESS_TEXT];
+	json_t *o = json_object();
+
+	put_int(o, "bound_ns", bound->bound_ns);
+	put_text(o, "source", format_source(&b->known->last, text));
+	put_int(o, "poll", b->known->last.poll);
+	put_text(o, "end", bound->is_hi ? "latest" : "earliest");
+	put_int(o, "measured_age_ns",
+	    d->sample.after.raw_hi - b->measured->raw);
+	put_int(o, "drift_ppb", d->estimate.drift_ppb);
+	json_object_set_new(o, "parts", make_parts(bound, b));
+	return o;
+}
+
+static json_t *
+make_budget_v2(const struct cb_daemon *d)
+{
 	struct cb_budget b;
-	json_t *o;
 
 	if (!d->has_bound ||
 	    !cb_publish_budget(&d->estimate, &d->bound, &b))
 		return json_null();
+	return make_budget(d, &d->bound, &b);
+}
+
+/*
+ * Its readers begin in the middle, from which both ends are as far.  The one
+ * is told of whose measurement is the less certain by now.
+ */
+static json_t *
+make_budget_v3(const struct cb_daemon *d)
+{
+	const struct cb_estimate *e = &d->estimate;
+	struct cb_interval truth;
+	struct cb_bound bound[2];
+	struct cb_budget b[2];
+	int i;
+
+	if (d->v3.bound_ns >= CB_SHM_UNKNOWN_BOUND_NS)
+		return json_null();
+	truth = cb_estimate_at(&e->interval, d->sample.after.raw_hi,
+	    e->drift_ppb);
+	for (i = 0; i < 2; i++) {
+		bound[i] = (struct cb_bound){
+			.bound_ns = d->v3.bound_ns,
+			.distance_ns = d->v3.bound_ns - ROUNDING_NS,
+			.is_hi = i == 1,
+			.end = i == 1 ? truth.hi : truth.lo
+		};
+		if (!cb_publish_budget(e, &bound[i], &b[i]))
+			return json_null();
+	}
+	i = b[1].offset_ns < b[0].offset_ns;
+	return make_budget(d, &bound[i], &b[i]);
+}
+
+/* Why nothing is known by the counter, while by the clock something is. */
+static const char *
+find_trouble(const struct cb_daemon *d, char text[TROUBLE_TEXT])
+{
+	const char *clocksource = d->watch.clocksource;
+
+	if (d->v3.clock_status != CLOCKBOUND_STA_UNKNOWN ||
+	    d->status == CLOCKBOUND_STA_UNKNOWN)
+		return NULL;
+	if (!cb_clocks_is_counter(clocksource)) {
+		snprintf(text, TROUBLE_TEXT, "the kernel keeps time by %s",
+		    clocksource[0] != '\0' ? clocksource :
+		    "what it does not tell");
+		return text;
+	}
+	return d->estimate.has_interval ?
+	    "how fast the counter runs is not known yet" :
+	    "chronyd's estimate is of the clock";
+}
+
+static json_t *
+make_shm1(const struct cb_daemon *d)
+{
+	char text[TROUBLE_TEXT];
+	json_t *o;
+
+	if (d->writer.v3.segment == NULL)
+		return json_null();
 	o = json_object();
-	put_int(o, "bound_ns", d->bound.bound_ns);
-	put_text(o, "source", format_source(&b.known->last, text));
-	put_int(o, "poll", b.known->last.poll);
-	put_text(o, "end", d->bound.is_hi ? "latest" : "earliest");
-	put_int(o, "measured_age_ns",
-	    d->sample.after.raw_hi - b.measured->raw);
-	put_int(o, "drift_ppb", d->estimate.drift_ppb);
-	json_object_set_new(o, "parts", make_parts(&d->bound, &b));
+	put_text(o, "trouble", find_trouble(d, text));
+	put_int(o, "as_of_ns", d->v3.as_of_s * CB_NS_PER_S + d->v3.as_of_ns);
+	json_object_set_new(o, "budget", make_budget_v3(d));
 	return o;
 }
 
@@ -440,7 +516,8 @@ make_line(const struct cb_daemon *d, size_t *len)
 	json_object_set_new(o, "disruption", make_disruption(d));
 	json_object_set_new(o, "vmclock", make_vmclock(d));
 	json_object_set_new(o, "counts", make_counts(&d->counts));
-	json_object_set_new(o, "budget", make_budget(d));
+	json_object_set_new(o, "budget", make_budget_v2(d));
+	json_object_set_new(o, "shm1", make_shm1(d));
 	text = json_dumps(o, JSON_COMPACT);
 	json_decref(o);
 	if (text == NULL)
