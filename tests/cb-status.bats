@@ -93,18 +93,112 @@ holds()
 
 @test "a synchronized time is OK, in all its parts" {
 	synchronized 5000000
-	wait_until 5 exits 0 "synchronized, within"
+	wait_until 5 exits 0 "synchronized, within" -s "$SEGMENT"
 	holds '.segment.half_width_ns >= .segment.bound_ns'
 	holds '.daemon.status.as_of_ns == .segment.as_of_ns'
 	holds '.daemon.budget.bound_ns == .segment.bound_ns'
 	holds '.segment.half_width_ns >= 5000000'
 	holds '.largest.part == "offset" and .largest.ns > 4000000'
 	holds '.vmclock.marker == "0" and .verdict.findings == []'
+	holds '.segment.counted == false and .other == null'
+}
+
+# What the kernel keeps time by, which is none where there is no such file.
+needs_counter()
+{
+	grep -qxE 'tsc|arch_sys_counter' \
+	    /sys/devices/system/clocksource/*0/current_clocksource ||
+	    skip "the clocksource is no counter"
+}
+
+@test "a directory is shm1, which knows nothing of how far off the clock is" {
+	needs_counter
+	synchronized 5000000
+	wait_until 5 exits 0 "synchronized, within"
+	holds ".segment.path == \"$RUN/shm1\" and .segment.counted"
+	holds '.segment.half_width_ns >= .segment.bound_ns'
+	holds '.segment.half_width_ns < 2500000'
+	holds '.daemon.shm1.as_of_ns == .segment.as_of_ns'
+	holds '.daemon.shm1.budget.bound_ns == .segment.bound_ns'
+	holds '.largest.part | IN("drift", "error", "reading")'
+	holds ".other.path == \"$SEGMENT\" and .other.counted == false"
+	holds '.other.half_width_ns >= 5000000'
+	# Limits are on what programs get from there.
+	is 0 "synchronized" -c 2.5ms
+	is 2 "above 2.50 ms; " -c 2.5ms -s "$SEGMENT"
+	status
+	[[ $OUT == *"segment    $RUN/shm1"$'\n'"shm0       synchronized within 5."*" ms, for those who read it alone"* ]]
+	[[ $OUT == *"true time  4.9"* && $OUT != *"made of    offset 5"* ]]
+	(($(wc -L <<<"$OUT") <= 80))
+}
+
+@test "shm0 stands in for shm1, and it is said why" {
+	fake_start good
+	daemon_start --clock-error-bound-source chrony-tracking
+	wait_until 5 now_says SYNCHRONIZED
+	wait_until 5 exits 1 "this is chronyd's own estimate"
+	holds ".segment.path == \"$SEGMENT\""
+	status
+	[[ $OUT == *"segment    $SEGMENT"$'\n'"shm1       "* ]]
+	[[ ! -e $RUN/shm1 ||
+	    $OUT == *"shm1       unknown: "* ]]
+	stop daemon
+	rm -f "$RUN/shm1"
+	status
+	[[ $OUT == *$'\n'"shm1       missing"$'\n'* ]]
+	: >"$RUN/shm1"
+	status
+	[[ $OUT == *$'\n'"shm1       not written to"$'\n'* ]]
+	status -j
+	holds '.other.readable == false and .other.fault == "not written to"'
+	status -s "$SEGMENT"
+	[[ $OUT != *shm1* ]]
+}
+
+# Aged by the counter, as age_segment does it by the clock.
+age_shm1()
+{
+	local period ticks
+
+	period=$(od -An -j 56 -N 8 -t u8 "$RUN/shm1")
+	ticks=$(awk -v s="$1" -v p="$period" \
+	    -v shift="$(od -An -j 97 -N 1 -t u1 "$RUN/shm1")" \
+	    'BEGIN { printf "%.0f", s * 2 ^ (64 + shift) / p }')
+	poke "$RUN/shm1" 16 8 \
+	    $(($(od -An -j 16 -N 8 -t u8 "$RUN/shm1") - ticks))
+}
+
+@test "shm1 stands for a minute, but a daemon that is gone is told at once" {
+	needs_counter
+	left_behind
+	is 0 "synchronized"
+	holds '.segment.counted'
+	status --wait=0
+	((CODE == 0))
+	age_shm1 20
+	age_segment 20
+	is 2 "nobody has written to $RUN/shm1 for 2"
+	holds '.verdict.line | contains("cb-daemon is not running")'
+	holds '.segment.status == "synchronized"'
+	holds '.other.status == "free_running"'
+	status
+	[[ $OUT == *$'\n'"shm0       free running within "* ]]
+	status --wait=0
+	((CODE == 2))
+	age_shm1 50
+	is 2 "nobody has written to $RUN/shm1 for 7"
+	holds '.segment.status == "free_running"'
+	age_shm1 1000
+	is 2 "nobody has written to $SEGMENT for 2"
+	age_shm1 -2000
+	age_segment -2000
+	is 2 "$SEGMENT is "
+	is 2 "$RUN/shm1 is ahead of the CPU's counter" -s "$RUN/shm1"
 }
 
 @test "the table has what is known, in 80 columns and without colour" {
 	synchronized 5000000
-	status
+	status -s "$SEGMENT"
 	((CODE == 0))
 	[[ -z $ERR && $OUT == "OK "*"within "*" of true time"* ]]
 	for text in "status     synchronized since 20" "half-width 5." \
@@ -140,10 +234,11 @@ holds()
 
 @test "limits are on the half-width, and the largest part is blamed" {
 	synchronized 5000000
-	is 1 "above 1.00 ms; " -w 1ms -c 1s
-	is 2 "the clock is that far from what was measured" -w 1us -c 4.9ms
+	is 1 "above 1.00 ms; " -w 1ms -c 1s -s "$SEGMENT"
+	is 2 "the clock is that far from what was measured" -w 1us -c 4.9ms \
+	    -s "$SEGMENT"
 	is 0 "synchronized" -w 1s -c 2s
-	status -q -c 1ms
+	status -q -c 1ms -s "$SEGMENT"
 	((CODE == 2)) && [[ -z $OUT$ERR ]]
 }
 
@@ -214,11 +309,11 @@ holds()
 @test "a daemon that has ended is named, at once and when it is long ago" {
 	left_behind
 	is 0 "synchronized"
-	age_segment 7
-	is 2 "nobody has written to $SEGMENT for 7."
+	age_segment 70
+	is 2 "nobody has written to $SEGMENT for 7" -s "$SEGMENT"
 	holds '.verdict.line | contains("cb-daemon is not running")'
 	age_segment 2000
-	is 2 "nobody has written to $SEGMENT for 33."
+	is 2 "nobody has written to $SEGMENT for 34." -s "$SEGMENT"
 }
 
 @test "a daemon that was killed leaves a socket where nobody listens" {
@@ -228,7 +323,7 @@ holds()
 	stop daemon KILL || true
 	is 1 "nobody listens at $RUN/observe; see that cb-daemon runs"
 	age_segment 5
-	is 2 "cb-daemon is not running"
+	is 2 "cb-daemon is not running" -s "$SEGMENT"
 }
 
 @test "a daemon that is stopped is told from one that has ended" {
@@ -237,18 +332,18 @@ holds()
 	wait_until 5 now_says SYNCHRONIZED
 	kill -s STOP "${RIG_PID[daemon]}"
 	age_segment 5
-	is 2 "cb-daemon is stopped or stuck"
+	is 2 "cb-daemon is stopped or stuck" -s "$SEGMENT"
 }
 
-@test "a segment from before the boot, or of a clock that went back" {
+@test "a segment from before the boot, or of a clock that went back" -s "$SEGMENT" {
 	left_behind
 	age_segment -3600
-	is 2 "ahead of CLOCK_MONOTONIC: that went back"
+	is 2 "ahead of CLOCK_MONOTONIC: that went back" -s "$SEGMENT"
 	touch -d '2001-01-01' "$SEGMENT"
-	is 2 "$SEGMENT is from before the last boot"
+	is 2 "$SEGMENT is from before the last boot" -s "$SEGMENT"
 	age_segment 3700
 	touch -d '2001-01-01' "$SEGMENT"
-	is 2 "$SEGMENT is from before the last boot"
+	is 2 "$SEGMENT is from before the last boot" -s "$SEGMENT"
 }
 
 @test "what is no segment is critical, what cannot be opened unknown" {
@@ -263,6 +358,7 @@ holds()
 	is 3 "cannot open $SEGMENT: Too many levels"
 	rm "$SEGMENT"
 	left_behind
+	rm -f "$RUN/shm1"
 	poke "$SEGMENT" 12 2 9
 	is 2 "a version that is not known here"
 	poke "$SEGMENT" 12 2 2
@@ -336,9 +432,12 @@ is_useless()
 
 @test "what is said of another segment is of no use" {
 	synchronized
-	good_object | jq -c '.status.as_of_ns -= 11000000000' >"$RIG/object"
+	good_object | jq -c '.status.as_of_ns -= 11000000000 |
+	    (.shm1 | objects | .as_of_ns) -= 11000000000' >"$RIG/object"
 	serve_object "$RIG/object"
 	is_useless "it speaks of another segment"
+	is 1 "it speaks of another segment" --observe "$RIG/liar" \
+	    -s "$SEGMENT"
 }
 
 @test "escapes in what a daemon says reach no terminal, and spoil no form" {
@@ -384,13 +483,13 @@ is_useless()
 
 @test "-o plugin: one line, and performance data with the limits" {
 	synchronized 5000000
-	status -o plugin -w 50ms -c 0.1s
+	status -o plugin -w 50ms -c 0.1s -s "$SEGMENT"
 	echo "$OUT"
 	((CODE == 0))
 	number='[0-9]+\.[0-9]{9}s'
 	[[ $OUT =~ ^CLOCKBOUND\ OK\ -\ synchronized,\ within\ 5\.[0-9]+\ ms\ of\ true\ time\ \|\ half_width=$number\;0\.050000000\;0\.100000000\;0\ bound=$number\ segment_age=$number\ chrony_estimate=$number\ missed_samples=0c$ ]]
 	stop daemon
-	rm "$SEGMENT"
+	rm -f "$SEGMENT" "$RUN/shm1"
 	status -o plugin
 	((CODE == 2))
 	[[ $OUT == "CLOCKBOUND CRITICAL - there is no segment $SEGMENT; "* ]]
@@ -425,6 +524,7 @@ is_useless()
 	((CODE == 2))
 	[[ $ERR == "cb-status: waited in vain: the half-width is "* ]]
 	stop daemon
+	rm -f "$RUN/shm1"
 	poke "$SEGMENT" 12 2 9
 	status --wait
 	((CODE == 2))

@@ -36,7 +36,8 @@ struct cb_paths {
 	const char *given_observe;
 	const char *vmclock;
 	/* What these mean, as of the last look: a directory may come. */
-	char shm[CB_PATH];
+	char shm[CB_PATH];	/* what the answer is from */
+	char other[CB_PATH];	/* the other segment in a directory, or "" */
 	char observe[CB_PATH];
 };
 
@@ -78,6 +79,16 @@ struct cb_source {
 	int64_t earliest_ns;
 	int64_t latest_ns;
 	int64_t contradictions;
+};
+
+/* What a bound is made of. */
+struct cb_budget {
+	bool is_known;
+	char source[CB_TEXT];
+	int64_t bound_ns;
+	int64_t age_ns;
+	int64_t poll;
+	int64_t parts[CB_PARTS];
 };
 
 struct cb_observed {
@@ -135,13 +146,11 @@ struct cb_observed {
 	int64_t contradictions;
 	int64_t disagreements;
 	int64_t longest_gap_ns;
-	/* budget */
-	bool has_budget;
-	char budget_source[CB_TEXT];
-	int64_t budget_bound_ns;
-	int64_t budget_age_ns;
-	int64_t budget_poll;
-	int64_t parts[CB_PARTS];
+	struct cb_budget budget;
+	/* shm1; nothing where there is none */
+	char shm1_trouble[CB_TEXT];
+	int64_t shm1_as_of_ns;
+	struct cb_budget shm1_budget;
 };
 
 /*
@@ -157,18 +166,23 @@ enum cb_answer cb_observe_ask(const char *path, json_t **object,
 /*
  * gather.c: all that there is to know, in one struct.
  */
-struct cb_facts {
-	const struct cb_paths *paths;
-	/* The segment. */
+struct cb_segment {
 	clockbound_err_kind fault;	/* NONE: it was read */
 	int sys_errno;			/* where that is SYSCALL */
-	bool is_odd;		/* something else than a file has its name */
-	bool is_older_boots;	/* it was last changed before this boot */
 	struct cb_shm_bound bound;
 	int64_t age_ns;			/* negative: from the future */
+	int64_t growth_ppb;		/* of the half-width, with that */
 	/* The reader's word. */
 	clockbound_clock_status status;
 	int64_t half_ns;		/* INT64_MAX: that, or more */
+};
+
+struct cb_facts {
+	const struct cb_paths *paths;
+	struct cb_segment segment;	/* what readers of the path get */
+	bool is_odd;		/* something else than a file has its name */
+	bool is_older_boots;	/* it was last changed before this boot */
+	struct cb_segment other;	/* where paths->other is one */
 	int64_t real_ns;		/* when all of this was so */
 	/* The VMClock, where the segment's daemon watches one. */
 	int vmclock_errno;		/* 0: it was read */
@@ -180,7 +194,7 @@ struct cb_facts {
 	struct cb_observed observed;
 };
 
-/* Only the segment and the VMClock. */
+/* Only the segments and the VMClock. */
 void cb_gather_segment(struct cb_paths *, struct cb_facts *);
 /* The daemon as well.  Give the facts back when done. */
 void cb_gather(struct cb_paths *, struct cb_facts *);
@@ -228,13 +242,16 @@ const char *cb_judge_never(const struct cb_facts *);
 bool cb_judge_largest(const struct cb_facts *, struct cb_largest *);
 /* A part of the half-width; CB_NONE where it is not known. */
 int64_t cb_judge_part(const struct cb_facts *, enum cb_part);
-bool cb_judge_is_trusted(const struct cb_facts *);
+bool cb_judge_is_trusted(const struct cb_segment *);
 /* False: what stands for the bound, and the half-width, is no figure. */
-bool cb_judge_has_bound(const struct cb_facts *);
+bool cb_judge_has_bound(const struct cb_segment *);
+/* The other segment of a directory; false where that is not worth a word. */
+bool cb_judge_other(const struct cb_facts *, char words[CB_SENTENCE]);
 const char *cb_judge_name_part(enum cb_part);
 /* As in openmetrics: synchronized, free_running ... */
 const char *cb_judge_name_status(clockbound_clock_status);
 const char *cb_judge_name_severity(enum cb_severity);
+const char *cb_judge_name_fault(clockbound_err_kind);
 /* What is not printable becomes a question mark. */
 void cb_judge_make_printable(char *);
 /* The verdict in one sentence, which is not for a terminal to obey. */

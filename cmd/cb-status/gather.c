@@ -21,19 +21,24 @@
 /* A write that comes between two readings is followed by a pause. */
 #define TRIES		3
 
-/* What a reader takes for the segment's file; the socket is beside it. */
+/* In a directory a reader looks for one segment before the other. */
 static void
 resolve(struct cb_paths *p)
 {
-	const char *shm = p->given_shm;
+	const char *shm = p->given_shm == NULL ? CB_SHM_DEFAULT_DIR :
+	    p->given_shm;
 	const char *slash;
 	struct stat st;
 
-	if (shm == NULL || (stat(shm, &st) == 0 && S_ISDIR(st.st_mode)))
-		snprintf(p->shm, sizeof(p->shm), "%s/" CB_SHM_V2_NAME,
-		    shm == NULL ? CB_SHM_DEFAULT_DIR : shm);
-	else
+	if (p->given_shm == NULL || (stat(shm, &st) == 0 &&
+	    S_ISDIR(st.st_mode))) {
+		snprintf(p->shm, sizeof(p->shm), "%s/" CB_SHM_V3_NAME, shm);
+		snprintf(p->other, sizeof(p->other), "%s/" CB_SHM_V2_NAME,
+		    shm);
+	} else {
 		snprintf(p->shm, sizeof(p->shm), "%s", shm);
+		p->other[0] = '\0';
+	}
 	slash = strrchr(p->shm, '/');
 	if (p->given_observe != NULL)
 		snprintf(p->observe, sizeof(p->observe), "%s",
@@ -41,6 +46,16 @@ resolve(struct cb_paths *p)
 	else
 		snprintf(p->observe, sizeof(p->observe), "%.*s" OBSERVE_NAME,
 		    slash == NULL ? 0 : (int)(slash - p->shm) + 1, p->shm);
+}
+
+static void
+swap(struct cb_paths *p)
+{
+	char shm[CB_PATH];
+
+	memcpy(shm, p->shm, sizeof(shm));
+	memcpy(p->shm, p->other, sizeof(shm));
+	memcpy(p->other, shm, sizeof(shm));
 }
 
 static int64_t
@@ -86,29 +101,60 @@ look_at_file(struct cb_facts *f)
 	f->is_older_boots = is_older_boots(&st);
 }
 
-static void
-take_fault(struct cb_facts *f, const clockbound_err *err)
+/* By version 3 the counter's own error, which its slopes hold, adds to it. */
+static int64_t
+growth_of(const struct cb_shm_bound *b)
 {
-	f->fault = err->kind;
-	f->sys_errno = err->sys_errno;
+	int64_t unit = b->lines.period / CB_NS_PER_S;
+
+	if (!b->is_counted || unit == 0)
+		return b->max_drift_ppb;
+	return (-b->lines.late - b->lines.early) / 2 / unit + 1;
 }
 
 /* The reader's word, and the snapshot that it is about. */
 static void
-read_segment(struct cb_facts *f, clockbound_ctx *ctx)
+read_segment(const char *path, const char *vmclock, struct cb_segment *s)
 {
 	clockbound_now_result now;
-	const clockbound_err *failed = clockbound_now(ctx, &now);
+	const clockbound_err *failed;
+	clockbound_err err;
+	clockbound_ctx *ctx = clockbound_vmclock_open(path, vmclock, &err);
 
-	f->bound = *cb_now_snapshot(ctx);
-	f->age_ns = f->bound.is_counted ? cb_now_age(ctx) :
-	    cb_ts_clock(CLOCK_AS_OF) - f->bound.as_of;
+	memset(s, 0, sizeof(*s));
+	failed = ctx == NULL ? &err : clockbound_now(ctx, &now);
 	if (failed != NULL) {
-		take_fault(f, failed);
-		return;
+		s->fault = failed->kind;
+		s->sys_errno = failed->sys_errno;
+	} else {
+		s->status = now.clock_status;
+		s->half_ns = half_of(&now);
 	}
-	f->status = now.clock_status;
-	f->half_ns = half_of(&now);
+	if (ctx == NULL)
+		return;
+	s->bound = *cb_now_snapshot(ctx);
+	s->growth_ppb = growth_of(&s->bound);
+	s->age_ns = s->bound.is_counted ? cb_now_age(ctx) :
+	    cb_ts_clock(CLOCK_AS_OF) - s->bound.as_of;
+	clockbound_close(ctx);
+}
+
+/*
+ * Which segment of a directory has answered?  Where none has, the fault is the
+ * last one's, and so are the facts to be.
+ */
+static void
+read_segments(struct cb_paths *p, struct cb_facts *f)
+{
+	read_segment(p->given_shm, p->vmclock, &f->segment);
+	if (p->other[0] == '\0')
+		return;
+	if (f->segment.fault != CLOCKBOUND_ERR_NONE ||
+	    !f->segment.bound.is_counted)
+		swap(p);
+	if (f->segment.fault != CLOCKBOUND_ERR_NONE)
+		read_segment(p->shm, p->vmclock, &f->segment);
+	read_segment(p->other, p->vmclock, &f->other);
 }
 
 static void
@@ -125,35 +171,39 @@ read_vmclock(struct cb_facts *f)
 void
 cb_gather_segment(struct cb_paths *paths, struct cb_facts *f)
 {
-	clockbound_ctx *ctx;
-	clockbound_err err;
-
 	resolve(paths);
 	memset(f, 0, sizeof(*f));
 	f->paths = paths;
 	f->answer = CB_ANSWER_ABSENT;
 	f->real_ns = cb_ts_clock(CLOCK_REALTIME);
+	read_segments(paths, f);
 	look_at_file(f);
-	ctx = clockbound_vmclock_open(paths->shm, paths->vmclock, &err);
-	if (ctx == NULL) {
-		take_fault(f, &err);
-		return;
-	}
-	read_segment(f, ctx);
-	clockbound_close(ctx);
-	if (f->fault == CLOCKBOUND_ERR_NONE && f->bound.disruption_support)
+	if (f->segment.fault == CLOCKBOUND_ERR_NONE &&
+	    f->segment.bound.disruption_support)
 		read_vmclock(f);
 }
 
-/* Two looks at one segment, of which this much time was between. */
+/* Between what a daemon says of the segment and what is in it. */
+static int64_t
+distance_of(const struct cb_observed *o, const struct cb_shm_bound *b)
+{
+	return cb_ts_abs(b->as_of - (b->is_counted ? o->shm1_as_of_ns :
+	    o->as_of_ns));
+}
+
+/*
+ * Two looks at one segment, of which this much time was between?  By version 3
+ * a measurement moves as_of, but not out of the interval.
+ */
 static bool
-is_of_segment(const struct cb_observed *o, const struct cb_facts *f,
+is_of_segment(const struct cb_observed *o, const struct cb_segment *s,
     int64_t between_ns)
 {
-	/* Version 3 is told by another clock. */
-	return f->fault != CLOCKBOUND_ERR_NONE || f->bound.is_counted ||
-	    cb_ts_abs(f->bound.as_of - o->as_of_ns) <=
-	    2 * o->interval_ns + between_ns;
+	int64_t moved_ns = s->bound.is_counted ? o->shm1_budget.bound_ns +
+	    cb_ts_min(s->bound.bound_ns, CB_SHM_UNKNOWN_BOUND_NS) : 0;
+
+	return s->fault != CLOCKBOUND_ERR_NONE || distance_of(o, &s->bound) <=
+	    2 * o->interval_ns + between_ns + moved_ns;
 }
 
 /* What is known of another daemon is not to be told of this segment. */
@@ -188,7 +238,7 @@ cb_gather(struct cb_paths *paths, struct cb_facts *f)
 		    trouble);
 		cb_gather_segment(paths, f);
 		if (answer != CB_ANSWER_GOOD ||
-		    observed.as_of_ns == f->bound.as_of)
+		    distance_of(&observed, &f->segment.bound) == 0)
 			break;
 	}
 	f->answer = answer;
@@ -196,7 +246,8 @@ cb_gather(struct cb_paths *paths, struct cb_facts *f)
 	f->object = object;
 	if (answer != CB_ANSWER_GOOD)
 		return;
-	if (is_of_segment(&observed, f, cb_ts_clock(CLOCK_MONOTONIC) - asked))
+	if (is_of_segment(&observed, &f->segment,
+	    cb_ts_clock(CLOCK_MONOTONIC) - asked))
 		f->observed = observed;
 	else
 		f->answer = disown(f);

@@ -72,40 +72,30 @@ make_verdict(const struct cb_facts *f, const struct cb_verdict *v)
 }
 
 static json_t *
-width_or_null(const struct cb_facts *f, int64_t ns)
+width_or_null(const struct cb_segment *s, int64_t ns)
 {
-	return cb_judge_has_bound(f) ? json_integer(ns) : json_null();
-}
-
-static const char *
-fault_of(const struct cb_facts *f)
-{
-	static const char *const names[] = {
-		"", "cannot be opened", "not written to", "malformed",
-		"from the future", "of an unknown version"
-	};
-
-	return names[f->fault];
+	return cb_judge_has_bound(s) ? json_integer(ns) : json_null();
 }
 
 static json_t *
-make_segment(const struct cb_facts *f)
+make_segment(const char *path, const struct cb_segment *s)
 {
-	const struct cb_shm_bound *b = &f->bound;
-	bool is_read = f->fault == CLOCKBOUND_ERR_NONE;
+	const struct cb_shm_bound *b = &s->bound;
+	bool is_read = s->fault == CLOCKBOUND_ERR_NONE;
 	json_t *o = json_pack("{s:o, s:b, s:o}",
-	    "path", text_of(f->paths->shm),
+	    "path", text_of(path),
 	    "readable", is_read,
-	    "fault", text_or_null(fault_of(f)));
+	    "fault", text_or_null(cb_judge_name_fault(s->fault)));
 
 	if (!is_read)
 		return o;
 	json_object_update_new(o, json_pack(
-	    "{s:s, s:o, s:o, s:I, s:I, s:I, s:I, s:b, s:o}",
-	    "status", cb_judge_name_status(f->status),
-	    "half_width_ns", width_or_null(f, f->half_ns),
-	    "bound_ns", width_or_null(f, b->bound_ns),
-	    "age_ns", (json_int_t)f->age_ns,
+	    "{s:b, s:s, s:o, s:o, s:I, s:I, s:I, s:I, s:b, s:o}",
+	    "counted", b->is_counted,
+	    "status", cb_judge_name_status(s->status),
+	    "half_width_ns", width_or_null(s, s->half_ns),
+	    "bound_ns", width_or_null(s, b->bound_ns),
+	    "age_ns", (json_int_t)s->age_ns,
 	    "as_of_ns", (json_int_t)b->as_of,
 	    "void_after_ns", (json_int_t)b->void_after,
 	    "max_drift_ppb", (json_int_t)b->max_drift_ppb,
@@ -134,7 +124,8 @@ make_vmclock(const struct cb_facts *f)
 	const struct cb_vmclock *v = &f->vmclock;
 	json_t *o;
 
-	if (f->fault != CLOCKBOUND_ERR_NONE || !f->bound.disruption_support)
+	if (f->segment.fault != CLOCKBOUND_ERR_NONE ||
+	    !f->segment.bound.disruption_support)
 		return json_null();
 	o = json_pack("{s:o, s:o}", "path", text_of(f->paths->vmclock),
 	    "trouble", text_or_null(f->vmclock_errno == 0 ? "" :
@@ -152,13 +143,16 @@ make_vmclock(const struct cb_facts *f)
 void
 cb_json_print(const struct cb_facts *f, const struct cb_verdict *v)
 {
-	json_t *o = json_pack("{s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:O}",
+	const struct cb_paths *p = f->paths;
+	json_t *o = json_pack("{s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:O}",
 	    "format", FORMAT,
 	    "verdict", make_verdict(f, v),
-	    "segment", make_segment(f),
+	    "segment", make_segment(p->shm, &f->segment),
+	    "other", p->other[0] == '\0' ? json_null() :
+	    make_segment(p->other, &f->other),
 	    "largest", make_largest(f),
 	    "vmclock", make_vmclock(f),
-	    "observe", text_of(f->paths->observe),
+	    "observe", text_of(p->observe),
 	    "trouble", text_or_null(f->trouble),
 	    "daemon", f->object == NULL ? json_null() : f->object);
 

@@ -25,6 +25,16 @@ cb_judge_name_status(clockbound_clock_status status)
 	return names[status];
 }
 
+static const char *
+say_status(clockbound_clock_status status)
+{
+	static const char *const texts[] = {
+		"unknown", "synchronized", "free running", "disrupted"
+	};
+
+	return texts[status];
+}
+
 const char *
 cb_judge_name_severity(enum cb_severity severity)
 {
@@ -46,28 +56,52 @@ cb_judge_name_part(enum cb_part part)
 	return names[part];
 }
 
-bool
-cb_judge_is_trusted(const struct cb_facts *f)
+const char *
+cb_judge_name_fault(clockbound_err_kind fault)
 {
-	return f->fault == CLOCKBOUND_ERR_NONE &&
-	    (f->status == CLOCKBOUND_STA_SYNCHRONIZED ||
-	    f->status == CLOCKBOUND_STA_FREE_RUNNING);
+	static const char *const names[] = {
+		"", "cannot be opened", "not written to", "malformed",
+		"from the future", "of an unknown version"
+	};
+
+	return names[fault];
 }
 
 bool
-cb_judge_has_bound(const struct cb_facts *f)
+cb_judge_is_trusted(const struct cb_segment *s)
 {
-	return f->fault == CLOCKBOUND_ERR_NONE &&
-	    f->bound.bound_ns < CB_SHM_UNKNOWN_BOUND_NS;
+	return s->fault == CLOCKBOUND_ERR_NONE &&
+	    (s->status == CLOCKBOUND_STA_SYNCHRONIZED ||
+	    s->status == CLOCKBOUND_STA_FREE_RUNNING);
+}
+
+bool
+cb_judge_has_bound(const struct cb_segment *s)
+{
+	return s->fault == CLOCKBOUND_ERR_NONE &&
+	    s->bound.bound_ns < CB_SHM_UNKNOWN_BOUND_NS;
+}
+
+/* It is only the status that counts as written for longer by version 3. */
+static bool
+is_stale(const struct cb_facts *f)
+{
+	int64_t limit = CB_SHM_FRESH_S * CB_NS_PER_S;
+
+	if (f->answer == CB_ANSWER_GOOD)
+		limit = cb_ts_max(limit, 2 * f->observed.interval_ns);
+	return f->segment.fault == CLOCKBOUND_ERR_NONE &&
+	    f->segment.age_ns >= limit;
 }
 
 bool
 cb_judge_is_healthy(const struct cb_facts *f, const struct cb_limits *l)
 {
-	return f->fault == CLOCKBOUND_ERR_NONE &&
-	    f->status == CLOCKBOUND_STA_SYNCHRONIZED &&
-	    (l->warning_ns == CB_NONE || f->half_ns <= l->warning_ns) &&
-	    (l->critical_ns == CB_NONE || f->half_ns <= l->critical_ns);
+	return f->segment.fault == CLOCKBOUND_ERR_NONE &&
+	    f->segment.status == CLOCKBOUND_STA_SYNCHRONIZED &&
+	    !is_stale(f) && (l->warning_ns == CB_NONE ||
+	    f->segment.half_ns <= l->warning_ns) && (l->critical_ns ==
+	    CB_NONE || f->segment.half_ns <= l->critical_ns);
 }
 
 /* What waiting does not change: a daemon that starts replaces all others. */
@@ -76,16 +110,16 @@ cb_judge_never(const struct cb_facts *f)
 {
 	if (f->is_odd)
 		return "it is not a file";
-	if (f->fault == CLOCKBOUND_ERR_SEGMENT_VERSION_NOT_SUPPORTED)
+	if (f->segment.fault == CLOCKBOUND_ERR_SEGMENT_VERSION_NOT_SUPPORTED)
 		return "it is a segment of a version that is not known here";
-	if (f->fault != CLOCKBOUND_ERR_SYSCALL)
+	if (f->segment.fault != CLOCKBOUND_ERR_SYSCALL)
 		return NULL;
-	switch (f->sys_errno) {
+	switch (f->segment.sys_errno) {
 	case ENOTDIR:
 	case ELOOP:
 	case ENAMETOOLONG:
 	case EACCES:
-		return strerror(f->sys_errno);
+		return strerror(f->segment.sys_errno);
 	default:
 		return NULL;
 	}
@@ -135,83 +169,162 @@ cure(struct cb_finding *found, const char *words, ...)
 }
 
 /*
+ * The segment of a directory that did not answer.
+ */
+
+static bool
+differs(const struct cb_facts *f)
+{
+	return f->other.status != f->segment.status ||
+	    (cb_judge_is_trusted(&f->segment) && cb_ts_abs(f->other.half_ns -
+	    f->segment.half_ns) > f->segment.half_ns / 10);
+}
+
+/* Programs that read it alone are told something else. */
+static void
+say_other(const struct cb_segment *o, char words[CB_SENTENCE])
+{
+	char half[CB_FIGURE];
+
+	if (cb_judge_is_trusted(o))
+		snprintf(words, CB_SENTENCE, "%s within %s, for those who "
+		    "read it alone", say_status(o->status),
+		    cb_figure_up(o->half_ns, half));
+	else
+		snprintf(words, CB_SENTENCE, "%s, for those who read it "
+		    "alone", say_status(o->status));
+}
+
+bool
+cb_judge_other(const struct cb_facts *f, char words[CB_SENTENCE])
+{
+	const struct cb_segment *o = &f->other;
+	const char *why = f->answer == CB_ANSWER_GOOD ?
+	    f->observed.shm1_trouble : "";
+
+	if (f->segment.fault != CLOCKBOUND_ERR_NONE ||
+	    f->paths->other[0] == '\0')
+		return false;
+	if (o->fault == CLOCKBOUND_ERR_SYSCALL)
+		snprintf(words, CB_SENTENCE, "%s", o->sys_errno == ENOENT ?
+		    "missing" : strerror(o->sys_errno));
+	else if (o->fault != CLOCKBOUND_ERR_NONE)
+		snprintf(words, CB_SENTENCE, "%s",
+		    cb_judge_name_fault(o->fault));
+	else if (!differs(f))
+		return false;
+	else if (f->segment.bound.is_counted)
+		say_other(o, words);
+	else
+		snprintf(words, CB_SENTENCE, "%s%s%s", say_status(o->status),
+		    *why == '\0' ? "" : ": ", why);
+	return true;
+}
+
+/*
  * The half-width, and what it is made of.
  */
+
+/* The daemon's, of the segment that has answered. */
+static const struct cb_budget *
+budget_of(const struct cb_facts *f)
+{
+	return f->segment.bound.is_counted ? &f->observed.shm1_budget :
+	    &f->observed.budget;
+}
 
 int64_t
 cb_judge_part(const struct cb_facts *f, enum cb_part part)
 {
-	if (f->fault != CLOCKBOUND_ERR_NONE || f->answer != CB_ANSWER_GOOD ||
-	    !f->observed.has_budget)
+	const struct cb_budget *b = budget_of(f);
+
+	if (f->segment.fault != CLOCKBOUND_ERR_NONE ||
+	    f->answer != CB_ANSWER_GOOD || !b->is_known)
 		return CB_NONE;
 	if (part == CB_PART_GROWTH)
-		return cb_ts_max(f->half_ns - f->observed.budget_bound_ns, 0);
-	return f->observed.parts[part];
+		return cb_ts_max(f->segment.half_ns - b->bound_ns, 0);
+	return b->parts[part];
 }
 
+/* Whose measurement sets the bound; NULL where that is gone. */
 static const struct cb_source *
-find_source(const struct cb_observed *o, const char *name)
+find_source(const struct cb_facts *f)
 {
+	const struct cb_observed *o = &f->observed;
+
 	for (size_t i = 0; i < o->n_sources; i++)
-		if (strcmp(o->sources[i].name, name) == 0)
+		if (strcmp(o->sources[i].name, budget_of(f)->source) == 0)
 			return &o->sources[i];
 	return NULL;
 }
 
 static bool
-is_refclock(const struct cb_observed *o, const char *name)
+is_refclock(const struct cb_source *s)
 {
-	const struct cb_source *s = find_source(o, name);
-
 	return s != NULL && strcmp(s->mode, "refclock") == 0;
 }
 
 /* Has it missed polls?  Its age is up to two of them. */
 static bool
-is_overdue(const struct cb_observed *o)
+is_overdue(const struct cb_source *s, int64_t poll)
 {
-	const struct cb_source *s = find_source(o, o->budget_source);
-	int64_t poll_s = INT64_C(1) << cb_ts_max(0,
-	    cb_ts_min(o->budget_poll, 30));
+	int64_t poll_s = INT64_C(1) << cb_ts_max(0, cb_ts_min(poll, 30));
 
 	return s != NULL && s->measured_age_ns != CB_NONE &&
 	    s->measured_age_ns / CB_NS_PER_S > 2 * poll_s + 2;
 }
 
 static void
-blame_drift(const struct cb_observed *o, struct cb_largest *l)
+blame_drift(const struct cb_facts *f, struct cb_largest *l)
 {
+	const struct cb_budget *b = budget_of(f);
+	const struct cb_source *s = find_source(f);
 	char age[CB_FIGURE];
-	const char *name = o->budget_source;
 
 	snprintf(l->words, sizeof(l->words), "the measurement by %s that sets "
-	    "it is %s old", name, cb_figure_up(o->budget_age_ns, age));
-	if (is_overdue(o))
+	    "it is %s old", b->source, cb_figure_up(b->age_ns, age));
+	if (is_overdue(s, b->poll))
 		snprintf(l->cure, sizeof(l->cure), "find out why there is no "
 		    "newer one: chronyc sources");
-	else if (is_refclock(o, name))
+	else if (is_refclock(s))
 		snprintf(l->cure, sizeof(l->cure), "give it a shorter poll "
 		    "in chrony.conf");
-	else if (o->budget_poll > SHORT_POLL)
+	else if (b->poll > SHORT_POLL)
 		snprintf(l->cure, sizeof(l->cure), "set `minpoll 4 maxpoll 4' "
 		    "for it in chrony.conf, where its owner agrees");
 	else
 		snprintf(l->cure, sizeof(l->cure), "%sstart cb-daemon with a "
 		    "lower -m, where the oscillator is that good",
-		    o->budget_poll > 0 ? "poll it more often still, where it "
-		    "is yours, or " : "");
+		    b->poll > 0 ? "poll it more often still, where it is "
+		    "yours, or " : "");
 }
 
 static void
-blame_error(const struct cb_observed *o, struct cb_largest *l)
+blame_error(const struct cb_facts *f, struct cb_largest *l)
 {
-	snprintf(l->words, sizeof(l->words), "%s of %s",
-	    is_refclock(o, o->budget_source) ? "the error" :
-	    "half the root delay and the root dispersion", o->budget_source);
-	snprintf(l->cure, sizeof(l->cure), "%s",
-	    is_refclock(o, o->budget_source) ?
+	bool refclock = is_refclock(find_source(f));
+
+	snprintf(l->words, sizeof(l->words), "%s of %s", refclock ?
+	    "the error" : "half the root delay and the root dispersion",
+	    budget_of(f)->source);
+	snprintf(l->cure, sizeof(l->cure), "%s", refclock ?
 	    "a smaller delay in chrony.conf, where the clock is that good" :
 	    "choose a nearer server, or a better one");
+}
+
+/* From the middle of an interval by version 3: that takes two to disagree. */
+static void
+blame_offset(const struct cb_facts *f, struct cb_largest *l)
+{
+	bool counted = f->segment.bound.is_counted;
+
+	snprintf(l->words, sizeof(l->words), "%s", counted ?
+	    "measurements contradict each other" :
+	    "the clock is that far from what was measured");
+	snprintf(l->cure, sizeof(l->cure), "%s", counted ?
+	    "find out which source is wrong: chronyc sourcestats" :
+	    "wait while chronyd corrects it, or let it step: makestep in "
+	    "chrony.conf");
 }
 
 static void
@@ -220,7 +333,7 @@ blame_growth(const struct cb_facts *f, struct cb_largest *l)
 	char age[CB_FIGURE];
 
 	snprintf(l->words, sizeof(l->words), "growth in the %s since the "
-	    "last write", cb_figure_up(f->age_ns, age));
+	    "last write", cb_figure_up(f->segment.age_ns, age));
 	snprintf(l->cure, sizeof(l->cure), "see that cb-daemon writes, or "
 	    "more often: its --interval");
 }
@@ -232,9 +345,6 @@ blame(const struct cb_facts *f, struct cb_largest *l)
 		const char *words;
 		const char *cure;
 	} texts[CB_PARTS] = {
-		[CB_PART_OFFSET] = { "the clock is that far from what was "
-		    "measured", "wait while chronyd corrects it, or let it "
-		    "step: makestep in chrony.conf" },
 		[CB_PART_PHC_ERROR] = { "the PHC's own error, as its driver "
 		    "tells it", "choose another PHC, or none" },
 		[CB_PART_READING] = { "how the measurement was made",
@@ -249,10 +359,12 @@ blame(const struct cb_facts *f, struct cb_largest *l)
 		[CB_PART_ROUNDING] = { "rounding", "none" }
 	};
 
-	if (l->part == CB_PART_DRIFT)
-		blame_drift(&f->observed, l);
+	if (l->part == CB_PART_OFFSET)
+		blame_offset(f, l);
+	else if (l->part == CB_PART_DRIFT)
+		blame_drift(f, l);
 	else if (l->part == CB_PART_ERROR)
-		blame_error(&f->observed, l);
+		blame_error(f, l);
 	else if (l->part == CB_PART_GROWTH)
 		blame_growth(f, l);
 	else {
@@ -289,7 +401,7 @@ judge_open(const struct cb_facts *f, struct cb_verdict *v)
 {
 	const char *path = f->paths->shm;
 
-	switch (f->sys_errno) {
+	switch (f->segment.sys_errno) {
 	case ENOENT:
 		/* A directory: what was looked for in it is not there. */
 		if (f->is_odd)
@@ -312,7 +424,7 @@ judge_open(const struct cb_facts *f, struct cb_verdict *v)
 		break;
 	default:
 		find(v, CB_UNKNOWN, "cannot open %s: %s", path,
-		    strerror(f->sys_errno));
+		    strerror(f->segment.sys_errno));
 	}
 }
 
@@ -325,11 +437,15 @@ judge_future(const struct cb_facts *f, struct cb_verdict *v)
 	if (f->is_older_boots)
 		cure(find(v, CB_CRITICAL, "%s is from before the last boot",
 		    f->paths->shm), "%s", again);
+	else if (f->segment.bound.is_counted)
+		cure(find(v, CB_CRITICAL, "%s is ahead of the CPU's counter: "
+		    "that went back, or is another machine's", f->paths->shm),
+		    "%s", again);
 	else
 		cure(find(v, CB_CRITICAL, "%s is %s ahead of CLOCK_MONOTONIC: "
 		    "that went back, or is another time namespace's",
-		    f->paths->shm, cb_figure_up(-f->age_ns, ahead)), "%s",
-		    again);
+		    f->paths->shm, cb_figure_up(-f->segment.age_ns, ahead)),
+		    "%s", again);
 }
 
 static void
@@ -337,7 +453,7 @@ judge_fault(const struct cb_facts *f, struct cb_verdict *v)
 {
 	const char *path = f->paths->shm;
 
-	switch (f->fault) {
+	switch (f->segment.fault) {
 	case CLOCKBOUND_ERR_NONE:
 		break;
 	case CLOCKBOUND_ERR_SYSCALL:
@@ -368,23 +484,13 @@ judge_fault(const struct cb_facts *f, struct cb_verdict *v)
  * The daemon.
  */
 
-static bool
-is_stale(const struct cb_facts *f)
-{
-	int64_t limit = CB_SHM_FRESH_S * CB_NS_PER_S;
-
-	if (f->answer == CB_ANSWER_GOOD)
-		limit = cb_ts_max(limit, 2 * f->observed.interval_ns);
-	return f->fault == CLOCKBOUND_ERR_NONE && f->age_ns >= limit;
-}
-
 static void
 judge_stale(const struct cb_facts *f, struct cb_verdict *v)
 {
 	const char *path = f->paths->shm;
 	char age[CB_FIGURE];
 
-	cb_figure_up(f->age_ns, age);
+	cb_figure_up(f->segment.age_ns, age);
 	if (f->answer == CB_ANSWER_GOOD)
 		cure(find(v, CB_CRITICAL, "nobody has written to %s for %s, "
 		    "but cb-daemon (pid %lld) answers", path, age,
@@ -461,7 +567,7 @@ blame_vmclock(const struct cb_facts *f, struct cb_verdict *v,
 {
 	const char *path = f->paths->vmclock;
 
-	if (!f->bound.disruption_support)
+	if (!f->segment.bound.disruption_support)
 		return false;
 	if (f->vmclock_errno != 0) {
 		cure(find(v, severity, "%s: the VMClock %s cannot be read: "
@@ -471,7 +577,7 @@ blame_vmclock(const struct cb_facts *f, struct cb_verdict *v,
 		    "watches with --vmclock");
 		return true;
 	}
-	if (f->vmclock.disruption_marker == f->bound.disruption_marker)
+	if (f->vmclock.disruption_marker == f->segment.bound.disruption_marker)
 		return false;
 	cure(find(v, severity, "%s: the VMClock %s tells of a disruption "
 	    "that cb-daemon has not handled", status, path), "look again in "
@@ -536,13 +642,14 @@ blame_time(const struct cb_facts *f, struct cb_verdict *v,
 	if (strcmp(o->status, "synchronized") == 0)
 		cure(find(v, severity, "%s: the last write is %s old, and "
 		    "readers take a status for 5 s", status,
-		    cb_figure_up(f->age_ns, ago)), "start cb-daemon with a "
-		    "shorter --interval");
+		    cb_figure_up(f->segment.age_ns, ago)), "start cb-daemon "
+		    "with a shorter --interval");
 	else if (o->gated)
 		cure(find(v, severity, "%s: chronyd has not updated since "
 		    "the disruption", status), "wait for its next "
 		    "measurements, or hasten them: chronyc burst 4/4");
-	else if (f->status == CLOCKBOUND_STA_FREE_RUNNING && o->has_report)
+	else if (f->segment.status == CLOCKBOUND_STA_FREE_RUNNING &&
+	    o->has_report)
 		cure(find(v, severity, "%s: chronyd's last update was %s ago",
 		    status, cb_figure_up(f->real_ns - o->ref_time_ns, ago)),
 		    "see which sources answer: chronyc sources");
@@ -558,11 +665,11 @@ judge_status(const struct cb_facts *f, struct cb_verdict *v)
 	static const char *const texts[] = {
 		"the time is unknown", "", "free running", "disrupted"
 	};
-	const char *status = texts[f->status];
-	enum cb_severity severity = f->status ==
+	const char *status = texts[f->segment.status];
+	enum cb_severity severity = f->segment.status ==
 	    CLOCKBOUND_STA_FREE_RUNNING ? CB_WARNING : CB_CRITICAL;
 
-	if (f->status == CLOCKBOUND_STA_SYNCHRONIZED ||
+	if (f->segment.status == CLOCKBOUND_STA_SYNCHRONIZED ||
 	    blame_vmclock(f, v, severity, status))
 		return;
 	if (f->answer != CB_ANSWER_GOOD)
@@ -582,15 +689,15 @@ judge_width(const struct cb_facts *f, const struct cb_limits *l,
     struct cb_verdict *v)
 {
 	bool critical = l->critical_ns != CB_NONE &&
-	    f->half_ns > l->critical_ns;
+	    f->segment.half_ns > l->critical_ns;
 	char half[CB_FIGURE], limit[CB_FIGURE], part[CB_FIGURE];
 	struct cb_largest largest;
 	struct cb_finding *found;
 
-	if (!cb_judge_is_trusted(f) || (!critical &&
-	    (l->warning_ns == CB_NONE || f->half_ns <= l->warning_ns)))
+	if (!cb_judge_is_trusted(&f->segment) || (!critical &&
+	    (l->warning_ns == CB_NONE || f->segment.half_ns <= l->warning_ns)))
 		return;
-	cb_figure_up(f->half_ns, half);
+	cb_figure_up(f->segment.half_ns, half);
 	cb_figure_down(critical ? l->critical_ns : l->warning_ns, limit);
 	if (!cb_judge_largest(f, &largest)) {
 		find(v, critical ? CB_CRITICAL : CB_WARNING, "the half-width "
@@ -661,7 +768,7 @@ cb_judge(const struct cb_facts *f, const struct cb_limits *l,
 	v->n = 0;
 	v->severity = CB_OK;
 	judge_fault(f, v);
-	if (f->fault == CLOCKBOUND_ERR_NONE) {
+	if (f->segment.fault == CLOCKBOUND_ERR_NONE) {
 		if (is_stale(f))
 			judge_stale(f, v);
 		else {
@@ -697,8 +804,8 @@ cb_judge_line(const struct cb_facts *f, const struct cb_verdict *v,
 
 	if (v->severity == CB_OK)
 		snprintf(line, CB_LINE, "%s, within %s of true time",
-		    cb_judge_name_status(f->status),
-		    cb_figure_up(f->half_ns, half));
+		    cb_judge_name_status(f->segment.status),
+		    cb_figure_up(f->segment.half_ns, half));
 	else
 		snprintf(line, CB_LINE, "%s%s%s", worst->words,
 		    worst->cure[0] != '\0' ? "; " : "", worst->cure);

@@ -74,7 +74,7 @@ print_status(FILE *out, const struct cb_facts *f)
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
 		print_labelled(out, "status", "status",
 		    cb_judge_name_status(all[i]));
-		fprintf(out, "%d\n", f->status == all[i]);
+		fprintf(out, "%d\n", f->segment.status == all[i]);
 	}
 }
 
@@ -95,17 +95,19 @@ static void
 print_segment(FILE *out, const struct cb_facts *f)
 {
 	print_status(out, f);
-	if (cb_judge_has_bound(f)) {
-		print_gauge(out, "half_width_seconds", f->half_ns,
-		    "How far the clock may be off now.");
-		print_gauge(out, "bound_seconds", f->bound.bound_ns,
+	print_flag(out, "segment_counted", f->segment.bound.is_counted,
+	    "Readers tell the time by the CPU's counter.");
+	if (cb_judge_has_bound(&f->segment)) {
+		print_gauge(out, "half_width_seconds", f->segment.half_ns,
+		    "How far the time that readers get may be off now.");
+		print_gauge(out, "bound_seconds", f->segment.bound.bound_ns,
 		    "How far it might be off at the last update.");
 	}
-	print_gauge(out, "segment_age_seconds", f->age_ns,
+	print_gauge(out, "segment_age_seconds", f->segment.age_ns,
 	    "Time since the last update of the segment.");
-	print_gauge(out, "max_drift_ratio", f->bound.max_drift_ppb,
+	print_gauge(out, "max_drift_ratio", f->segment.growth_ppb,
 	    "What the half-width grows by, of the time since the update.");
-	if (f->bound.disruption_support && f->vmclock_errno == 0)
+	if (f->segment.bound.disruption_support && f->vmclock_errno == 0)
 		print_announcement(out, f);
 }
 
@@ -242,7 +244,7 @@ print_daemon(FILE *out, const struct cb_facts *f)
 void
 cb_metrics_print(FILE *out, const struct cb_facts *f)
 {
-	bool is_read = f->fault == CLOCKBOUND_ERR_NONE;
+	bool is_read = f->segment.fault == CLOCKBOUND_ERR_NONE;
 
 	print_head(out, "build_info", "gauge", "The version of cb-status.");
 	print_labelled(out, "build_info", "version", CB_VERSION);

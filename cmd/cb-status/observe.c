@@ -49,6 +49,7 @@ struct key {
 
 #define AT(field)	offsetof(struct cb_observed, field)
 #define IN(field)	offsetof(struct cb_source, field)
+#define OF(field)	offsetof(struct cb_budget, field)
 
 static const struct key daemon_keys[] = {
 	{ "pid", COUNT, AT(pid) },
@@ -134,25 +135,31 @@ static const struct key count_keys[] = {
 	{ NULL, TEXT, 0 }
 };
 
+static const struct key shm1_keys[] = {
+	{ "trouble", TEXT_OR_NULL, AT(shm1_trouble) },
+	{ "as_of_ns", COUNT, AT(shm1_as_of_ns) },
+	{ NULL, TEXT, 0 }
+};
+
 static const struct key budget_keys[] = {
-	{ "bound_ns", COUNT, AT(budget_bound_ns) },
-	{ "source", TEXT_OR_NULL, AT(budget_source) },
-	{ "poll", NUMBER, AT(budget_poll) },
-	{ "measured_age_ns", NUMBER, AT(budget_age_ns) },
+	{ "bound_ns", COUNT, OF(bound_ns) },
+	{ "source", TEXT_OR_NULL, OF(source) },
+	{ "poll", NUMBER, OF(poll) },
+	{ "measured_age_ns", NUMBER, OF(age_ns) },
 	{ NULL, TEXT, 0 }
 };
 
 static const struct key part_keys[] = {
-	{ "offset_ns", NUMBER, AT(parts[CB_PART_OFFSET]) },
-	{ "error_ns", NUMBER, AT(parts[CB_PART_ERROR]) },
-	{ "phc_error_ns", NUMBER, AT(parts[CB_PART_PHC_ERROR]) },
-	{ "drift_ns", NUMBER, AT(parts[CB_PART_DRIFT]) },
-	{ "reading_ns", NUMBER, AT(parts[CB_PART_READING]) },
-	{ "leap_ns", NUMBER, AT(parts[CB_PART_LEAP]) },
-	{ "slew_ns", NUMBER, AT(parts[CB_PART_SLEW]) },
-	{ "coarse_ns", NUMBER, AT(parts[CB_PART_COARSE]) },
-	{ "correction_ns", NUMBER, AT(parts[CB_PART_CORRECTION]) },
-	{ "rounding_ns", NUMBER, AT(parts[CB_PART_ROUNDING]) },
+	{ "offset_ns", NUMBER, OF(parts[CB_PART_OFFSET]) },
+	{ "error_ns", NUMBER, OF(parts[CB_PART_ERROR]) },
+	{ "phc_error_ns", NUMBER, OF(parts[CB_PART_PHC_ERROR]) },
+	{ "drift_ns", NUMBER, OF(parts[CB_PART_DRIFT]) },
+	{ "reading_ns", NUMBER, OF(parts[CB_PART_READING]) },
+	{ "leap_ns", NUMBER, OF(parts[CB_PART_LEAP]) },
+	{ "slew_ns", NUMBER, OF(parts[CB_PART_SLEW]) },
+	{ "coarse_ns", NUMBER, OF(parts[CB_PART_COARSE]) },
+	{ "correction_ns", NUMBER, OF(parts[CB_PART_CORRECTION]) },
+	{ "rounding_ns", NUMBER, OF(parts[CB_PART_ROUNDING]) },
 	{ NULL, TEXT, 0 }
 };
 
@@ -279,13 +286,24 @@ take_sources(const json_t *a, struct cb_observed *o, char trouble[CB_TEXT])
 }
 
 static bool
-take_budget(const json_t *budget, struct cb_observed *o,
+take_budget(const json_t *budget, const char *where, struct cb_budget *b,
     char trouble[CB_TEXT])
 {
-	o->has_budget = !json_is_null(budget);
-	return !o->has_budget || (take_keys(budget, "budget", budget_keys, o,
-	    trouble) && take_keys(json_object_get(budget, "parts"),
-	    "budget.parts", part_keys, o, trouble));
+	char parts[CB_TEXT];
+
+	snprintf(parts, sizeof(parts), "%s.parts", where);
+	b->is_known = !json_is_null(budget);
+	return !b->is_known || (take_keys(budget, where, budget_keys, b,
+	    trouble) && take_keys(json_object_get(budget, "parts"), parts,
+	    part_keys, b, trouble));
+}
+
+static bool
+take_shm1(const json_t *shm1, struct cb_observed *o, char trouble[CB_TEXT])
+{
+	return json_is_null(shm1) || (take_keys(shm1, "shm1", shm1_keys, o,
+	    trouble) && take_budget(json_object_get(shm1, "budget"),
+	    "shm1.budget", &o->shm1_budget, trouble));
 }
 
 static bool
@@ -321,7 +339,9 @@ cb_observe_parse(const json_t *object, struct cb_observed *o,
 	    vmclock_keys, o, trouble)) &&
 	    take_keys(json_object_get(object, "counts"), "counts",
 	    count_keys, o, trouble) &&
-	    take_budget(json_object_get(object, "budget"), o, trouble);
+	    take_budget(json_object_get(object, "budget"), "budget",
+	    &o->budget, trouble) &&
+	    take_shm1(json_object_get(object, "shm1"), o, trouble);
 }
 
 /* A file of another kind refuses a connection as a dead socket does. */

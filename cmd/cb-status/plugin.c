@@ -34,11 +34,11 @@ print_datum(const char *name, int64_t ns)
 static void
 print_width(const struct cb_facts *f, const struct cb_limits *l)
 {
-	print_datum("half_width", f->half_ns);
+	print_datum("half_width", f->segment.half_ns);
 	print_limit(l->warning_ns);
 	print_limit(l->critical_ns);
 	printf(";0");
-	print_datum("bound", f->bound.bound_ns);
+	print_datum("bound", f->segment.bound.bound_ns);
 }
 
 static void
@@ -47,9 +47,9 @@ print_data(const struct cb_facts *f, const struct cb_limits *l)
 	const struct cb_observed *o = &f->observed;
 
 	printf(" |");
-	if (cb_judge_has_bound(f))
+	if (cb_judge_has_bound(&f->segment))
 		print_width(f, l);
-	print_datum("segment_age", f->age_ns);
+	print_datum("segment_age", f->segment.age_ns);
 	if (f->answer != CB_ANSWER_GOOD)
 		return;
 	if (o->has_report)
@@ -70,7 +70,7 @@ cb_plugin_print(const struct cb_facts *f, const struct cb_limits *l,
 			*p = '/';
 	printf("CLOCKBOUND %s - %s", cb_judge_name_severity(v->severity),
 	    line);
-	if (f->fault == CLOCKBOUND_ERR_NONE)
+	if (f->segment.fault == CLOCKBOUND_ERR_NONE)
 		print_data(f, l);
 	putchar('\n');
 }

@@ -96,7 +96,7 @@ print_verdict(FILE *out, const struct cb_facts *f,
 	if (v->severity == CB_OK) {
 		print_severity(out, CB_OK, has_colour);
 		fprintf(out, "within %s of true time\n",
-		    cb_figure_up(f->half_ns, half));
+		    cb_figure_up(f->segment.half_ns, half));
 	}
 	for (size_t i = 0; i < v->n; i++) {
 		print_severity(out, v->findings[i].severity, has_colour);
@@ -110,7 +110,7 @@ static bool
 has_since(const struct cb_facts *f)
 {
 	return f->answer == CB_ANSWER_GOOD && strcmp(f->observed.status,
-	    cb_judge_name_status(f->status)) == 0;
+	    cb_judge_name_status(f->segment.status)) == 0;
 }
 
 static void
@@ -127,14 +127,15 @@ print_status(FILE *out, const struct cb_facts *f)
 	static const char *const names[] = {
 		"unknown", "synchronized", "free running", "disrupted"
 	};
+	const char *name = names[f->segment.status];
 	char date[CB_STAMP_TEXT], age[CB_FIGURE];
 
 	if (!has_since(f)) {
-		print_row(out, "status", "%s", names[f->status]);
+		print_row(out, "status", "%s", name);
 		return;
 	}
 	format_date(f->observed.since_ns, date);
-	print_row(out, "status", "%s since %s (%s)", names[f->status], date,
+	print_row(out, "status", "%s since %s (%s)", name, date,
 	    cb_figure_up(f->observed.since_age_ns, age));
 }
 
@@ -150,24 +151,35 @@ print_interval(FILE *out, const struct cb_observed *o)
 }
 
 static void
-print_segment(FILE *out, const struct cb_facts *f)
+print_bound(FILE *out, const struct cb_segment *s)
 {
 	char half[CB_FIGURE], bound[CB_FIGURE], age[CB_FIGURE];
-	uint32_t ppb = f->bound.max_drift_ppb;
 
-	print_row(out, "segment", "%s", f->paths->shm);
-	if (f->fault != CLOCKBOUND_ERR_NONE)
-		return;
-	print_status(out, f);
-	if (!cb_judge_has_bound(f)) {
+	cb_figure_up(s->age_ns, age);
+	if (!cb_judge_has_bound(s)) {
 		print_row(out, "half-width", "not known at the last update, "
-		    "%s ago", cb_figure_up(f->age_ns, age));
+		    "%s ago", age);
 		return;
 	}
-	print_row(out, "half-width", "%s", cb_figure_up(f->half_ns, half));
+	print_row(out, "half-width", "%s", cb_figure_up(s->half_ns, half));
 	print_row(out, "bound", "%s at the last update, %s ago; grows by %"
-	    PRIu32 ".%03" PRIu32 " ppm", cb_figure_up(f->bound.bound_ns,
-	    bound), cb_figure_up(f->age_ns, age), ppb / 1000, ppb % 1000);
+	    PRId64 ".%03" PRId64 " ppm", cb_figure_up(s->bound.bound_ns,
+	    bound), age, s->growth_ppb / 1000, s->growth_ppb % 1000);
+}
+
+static void
+print_segments(FILE *out, const struct cb_facts *f)
+{
+	const char *other = strrchr(f->paths->other, '/');
+	char words[CB_SENTENCE];
+
+	print_row(out, "segment", "%s", f->paths->shm);
+	if (cb_judge_other(f, words))
+		print_row(out, other + 1, "%s", words);
+	if (f->segment.fault != CLOCKBOUND_ERR_NONE)
+		return;
+	print_status(out, f);
+	print_bound(out, &f->segment);
 }
 
 static void
@@ -179,7 +191,7 @@ print_largest(FILE *out, const struct cb_facts *f)
 	if (!cb_judge_largest(f, &l))
 		return;
 	print_row(out, "mostly", "%s of %s: %s", cb_figure_up(l.ns, ns),
-	    cb_figure_up(f->half_ns, half), l.words);
+	    cb_figure_up(f->segment.half_ns, half), l.words);
 	print_row(out, "", "-> to narrow it: %s", l.cure);
 }
 
@@ -192,7 +204,8 @@ print_budget(FILE *out, const struct cb_facts *f)
 	for (enum cb_part part = 0; part < CB_PARTS; part++) {
 		int64_t n = cb_judge_part(f, part);
 
-		if (n == CB_NONE || cb_ts_abs(n) <= f->half_ns / PER_MILLE)
+		if (n == CB_NONE ||
+		    cb_ts_abs(n) <= f->segment.half_ns / PER_MILLE)
 			continue;
 		len += (size_t)snprintf(text + len, sizeof(text) - len,
 		    "%s%s %s", len > 0 ? ", " : "", cb_judge_name_part(part),
@@ -230,10 +243,8 @@ print_chrony(FILE *out, const struct cb_facts *f)
 	    cb_ts_abs(o->frequency_ppb) / 1000,
 	    cb_ts_abs(o->frequency_ppb) % 1000,
 	    cb_figure_up(f->real_ns - o->ref_time_ns, a));
-	if (cb_judge_has_bound(f))
-		print_row(out, "estimate", "%s by chronyd, which is no bound; "
-		    "ours is %s", cb_figure_up(o->estimate_ns, a),
-		    cb_figure_up(f->half_ns, b));
+	print_row(out, "estimate", "%s by chronyd, for the clock; it is no "
+	    "bound", cb_figure_up(o->estimate_ns, a));
 }
 
 static int
@@ -316,9 +327,9 @@ print_vmclock(FILE *out, const struct cb_facts *f)
 	};
 	const struct cb_vmclock *v = &f->vmclock;
 
-	if (f->fault != CLOCKBOUND_ERR_NONE)
+	if (f->segment.fault != CLOCKBOUND_ERR_NONE)
 		return;
-	if (!f->bound.disruption_support)
+	if (!f->segment.bound.disruption_support)
 		print_row(out, "VMClock", "not watched");
 	else if (f->vmclock_errno != 0)
 		print_row(out, "VMClock", "%s: %s", f->paths->vmclock,
@@ -326,7 +337,7 @@ print_vmclock(FILE *out, const struct cb_facts *f)
 	else
 		print_row(out, "VMClock", "%s: marker %" PRIu64 ", handled %"
 		    PRIu64 "; status %s%s", f->paths->vmclock,
-		    v->disruption_marker, f->bound.disruption_marker,
+		    v->disruption_marker, f->segment.bound.disruption_marker,
 		    v->clock_status <= CB_VMCLOCK_UNRELIABLE ?
 		    statuses[v->clock_status] : "unheard-of",
 		    announced(v->flags));
@@ -368,7 +379,7 @@ cb_table_print(FILE *out, const struct cb_facts *f,
     const struct cb_verdict *v, bool has_colour)
 {
 	print_verdict(out, f, v, has_colour);
-	print_segment(out, f);
+	print_segments(out, f);
 	if (f->answer == CB_ANSWER_GOOD) {
 		print_interval(out, &f->observed);
 		print_budget(out, f);

@@ -114,8 +114,8 @@ look(struct watch *w)
 		    --w->n * sizeof(w->history[0]));
 	cb_gather(w->paths, &w->facts);
 	cb_judge(&w->facts, w->limits, &w->verdict);
-	w->history[w->n++] = cb_judge_is_trusted(&w->facts) ?
-	    w->facts.half_ns : CB_NONE;
+	w->history[w->n++] = cb_judge_is_trusted(&w->facts.segment) ?
+	    w->facts.segment.half_ns : CB_NONE;
 }
 
 /*

@@ -18,6 +18,19 @@ static const struct cb_paths paths = {
 	.shm = "/run/shm0",
 	.observe = "/run/observe"
 };
+/* Of a directory, in which version 3 has answered, or version 2 for it. */
+static const struct cb_paths counted = {
+	.vmclock = "/dev/vmclock0",
+	.shm = "/run/shm1",
+	.other = "/run/shm0",
+	.observe = "/run/observe"
+};
+static const struct cb_paths stood_in = {
+	.vmclock = "/dev/vmclock0",
+	.shm = "/run/shm0",
+	.other = "/run/shm1",
+	.observe = "/run/observe"
+};
 static struct cb_facts facts;
 static struct cb_verdict verdict;
 static const struct cb_limits no_limits = { CB_NONE, CB_NONE };
@@ -39,11 +52,11 @@ begin(const char *row)
 	test_row = row;
 	memset(&facts, 0, sizeof(facts));
 	facts.paths = &paths;
-	facts.bound.status = CLOCKBOUND_STA_SYNCHRONIZED;
-	facts.bound.bound_ns = MS;
-	facts.status = CLOCKBOUND_STA_SYNCHRONIZED;
-	facts.half_ns = MS + 5000;
-	facts.age_ns = 100 * MS;
+	facts.segment.bound.status = CLOCKBOUND_STA_SYNCHRONIZED;
+	facts.segment.bound.bound_ns = MS;
+	facts.segment.status = CLOCKBOUND_STA_SYNCHRONIZED;
+	facts.segment.half_ns = MS + 5000;
+	facts.segment.age_ns = 100 * MS;
 	facts.real_ns = 1800000000 * SEC;
 	o->pid = 42;
 	o->interval_ns = 100 * MS;
@@ -58,13 +71,13 @@ begin(const char *row)
 	o->n_sources = 1;
 	strcpy(o->sources[0].name, "192.0.2.1");
 	strcpy(o->sources[0].mode, "server");
-	o->has_budget = true;
-	strcpy(o->budget_source, "192.0.2.1");
-	o->budget_bound_ns = MS;
-	o->budget_poll = 6;
-	o->budget_age_ns = 12 * SEC;
-	o->parts[CB_PART_DRIFT] = 600000;
-	o->parts[CB_PART_ERROR] = 400000;
+	o->budget.is_known = true;
+	strcpy(o->budget.source, "192.0.2.1");
+	o->budget.bound_ns = MS;
+	o->budget.poll = 6;
+	o->budget.age_ns = 12 * SEC;
+	o->budget.parts[CB_PART_DRIFT] = 600000;
+	o->budget.parts[CB_PART_ERROR] = 400000;
 }
 
 static void
@@ -85,11 +98,32 @@ expect(enum cb_severity severity, const char *line)
 	expect_within(&no_limits, severity, line);
 }
 
+/* As well by version 3, with 0.1 ms; the clock is 1 ms off. */
+static void
+begin_counted(const char *row)
+{
+	struct cb_budget *b = &facts.observed.shm1_budget;
+
+	begin(row);
+	facts.paths = &counted;
+	facts.other = facts.segment;
+	facts.segment.bound.is_counted = true;
+	facts.segment.bound.bound_ns = b->bound_ns = MS / 10;
+	facts.segment.half_ns = MS / 10 + 5000;
+	b->is_known = true;
+	strcpy(b->source, "192.0.2.1");
+	b->poll = 6;
+	b->age_ns = SEC;
+	b->parts[CB_PART_OFFSET] = -20000;
+	b->parts[CB_PART_DRIFT] = 70000;
+	b->parts[CB_PART_ERROR] = 50000;
+}
+
 static void
 fail(clockbound_err_kind kind, int error)
 {
-	facts.fault = kind;
-	facts.sys_errno = error;
+	facts.segment.fault = kind;
+	facts.segment.sys_errno = error;
 	facts.answer = CB_ANSWER_ABSENT;
 }
 
@@ -132,7 +166,7 @@ a_segment_that_cannot_be_used_is_named_for_what_it_is(void)
 	    "known here; ask with the tools that came with its daemon");
 	begin("the clock went back");
 	fail(CLOCKBOUND_ERR_CAUSALITY_BREACH, 0);
-	facts.age_ns = -90 * SEC;
+	facts.segment.age_ns = -90 * SEC;
 	expect(CB_CRITICAL, "/run/shm0 is 90.0 s ahead of CLOCK_MONOTONIC: "
 	    "that went back, or is another time namespace's; start "
 	    "cb-daemon, here and now");
@@ -146,8 +180,8 @@ a_segment_that_cannot_be_used_is_named_for_what_it_is(void)
 static void
 age(enum cb_answer answer, clockbound_clock_status status)
 {
-	facts.age_ns = 12 * SEC;
-	facts.status = status;
+	facts.segment.age_ns = 12 * SEC;
+	facts.segment.status = status;
 	facts.answer = answer;
 	strcpy(facts.trouble, "no answer in time");
 }
@@ -184,7 +218,7 @@ a_segment_that_nobody_writes_is_critical(void)
 	    "the cb-daemon that answers speaks of another segment; name its "
 	    "run directory with --shm, or restart it");
 	begin("a slow daemon's");
-	facts.age_ns = 6 * SEC;
+	facts.segment.age_ns = 6 * SEC;
 	facts.observed.interval_ns = 5 * SEC;
 	expect(CB_OK, "synchronized, within 1.01 ms of true time");
 	begin("one that has ended this moment");
@@ -224,7 +258,7 @@ an_answer_that_is_missing_is_no_harm_one_of_no_use_is(void)
 static void
 set_status(clockbound_clock_status status)
 {
-	facts.status = status;
+	facts.segment.status = status;
 	strcpy(facts.observed.status, cb_judge_name_status(status));
 }
 
@@ -277,8 +311,8 @@ free_running_is_a_warning_and_says_why(void)
 	expect(CB_WARNING, "free running: chronyd's last update was 70.0 s "
 	    "ago; see which sources answer: chronyc sources");
 	begin("a slow daemon's");
-	facts.status = status;
-	facts.age_ns = 6 * SEC;
+	facts.segment.status = status;
+	facts.segment.age_ns = 6 * SEC;
 	facts.observed.interval_ns = 5 * SEC;
 	expect(CB_WARNING, "free running: the last write is 6.00 s old, and "
 	    "readers take a status for 5 s; start cb-daemon with a shorter "
@@ -292,7 +326,7 @@ unknown_is_critical_and_says_why(void)
 
 	begin("no VMClock to look at");
 	set_status(status);
-	facts.bound.disruption_support = true;
+	facts.segment.bound.disruption_support = true;
 	facts.vmclock_errno = EACCES;
 	expect(CB_CRITICAL, "the time is unknown: the VMClock /dev/vmclock0 "
 	    "cannot be read: Permission denied; let every user read it");
@@ -302,7 +336,7 @@ unknown_is_critical_and_says_why(void)
 	    "cb-daemon watches with --vmclock");
 	begin("a marker that is not handled");
 	set_status(status);
-	facts.bound.disruption_support = true;
+	facts.segment.bound.disruption_support = true;
 	facts.vmclock.disruption_marker = 7;
 	expect(CB_CRITICAL, "the time is unknown: the VMClock /dev/vmclock0 "
 	    "tells of a disruption that cb-daemon has not handled; look "
@@ -392,26 +426,26 @@ limits_are_on_the_half_width_and_not_reached_by_equality(void)
 	struct cb_limits l = { 2 * MS, 3 * MS };
 
 	begin("at the warning");
-	facts.half_ns = 2 * MS;
+	facts.segment.half_ns = 2 * MS;
 	expect_within(&l, CB_OK, "synchronized, within 2.00 ms of true time");
 	CHECK(cb_judge_is_healthy(&facts, &l));
 	begin("above it");
 	facts.answer = CB_ANSWER_ABSENT;
-	facts.half_ns = 2 * MS + 1;
+	facts.segment.half_ns = 2 * MS + 1;
 	expect_within(&l, CB_WARNING, "the half-width is 2.01 ms, above "
 	    "2.00 ms");
 	CHECK(!cb_judge_is_healthy(&facts, &l));
 	begin("critical, and why");
-	facts.half_ns = facts.observed.budget_bound_ns = 19 * MS;
-	facts.observed.parts[CB_PART_DRIFT] = 18 * MS;
-	facts.observed.budget_age_ns = 120 * SEC;
+	facts.segment.half_ns = facts.observed.budget.bound_ns = 19 * MS;
+	facts.observed.budget.parts[CB_PART_DRIFT] = 18 * MS;
+	facts.observed.budget.age_ns = 120 * SEC;
 	expect_within(&l, CB_CRITICAL, "the half-width is 19.0 ms, above "
 	    "3.00 ms; 18.0 ms of that: the measurement by 192.0.2.1 that "
 	    "sets it is 120 s old; set `minpoll 4 maxpoll 4' for it in "
 	    "chrony.conf, where its owner agrees");
 	begin("what is not trusted has no width");
-	facts.half_ns = 10 * SEC;
-	facts.status = CLOCKBOUND_STA_UNKNOWN;
+	facts.segment.half_ns = 10 * SEC;
+	facts.segment.status = CLOCKBOUND_STA_UNKNOWN;
 	cb_judge(&facts, &l, &verdict);
 	CHECK_EQ(verdict.n, 1);
 }
@@ -432,9 +466,10 @@ static void
 only(enum cb_part part)
 {
 	begin(cb_judge_name_part(part));
-	memset(facts.observed.parts, 0, sizeof(facts.observed.parts));
-	facts.half_ns = MS;
-	facts.observed.parts[part] = MS;
+	memset(facts.observed.budget.parts, 0,
+	    sizeof(facts.observed.budget.parts));
+	facts.segment.half_ns = MS;
+	facts.observed.budget.parts[part] = MS;
 }
 
 static void
@@ -447,22 +482,22 @@ the_largest_part_is_named_with_its_cure(void)
 	    "old",
 	    "set `minpoll 4 maxpoll 4' for it in chrony.conf, where its "
 	    "owner agrees");
-	facts.observed.budget_age_ns = 360 * SEC;
+	facts.observed.budget.age_ns = 360 * SEC;
 	facts.observed.sources[0].measured_age_ns = 360 * SEC;
 	expect_largest("the measurement by 192.0.2.1 that sets it is 360 s old",
 	    "find out why there is no newer one: chronyc sources");
-	facts.observed.budget_poll = 8;
+	facts.observed.budget.poll = 8;
 	expect_largest("the measurement by 192.0.2.1 that sets it is 360 s old",
 	    "set `minpoll 4 maxpoll 4' for it in chrony.conf, where its "
 	    "owner agrees");
-	facts.observed.budget_poll = 4;
-	facts.observed.budget_age_ns = 12 * SEC;
+	facts.observed.budget.poll = 4;
+	facts.observed.budget.age_ns = 12 * SEC;
 	facts.observed.sources[0].measured_age_ns = 12 * SEC;
 	expect_largest("the measurement by 192.0.2.1 that sets it is 12.0 s "
 	    "old",
 	    "poll it more often still, where it is yours, or start cb-daemon "
 	    "with a lower -m, where the oscillator is that good");
-	facts.observed.budget_poll = 0;
+	facts.observed.budget.poll = 0;
 	facts.observed.sources[0].measured_age_ns = 2 * SEC;
 	expect_largest("the measurement by 192.0.2.1 that sets it is 12.0 s "
 	    "old", "start cb-daemon with a lower -m, where the oscillator is "
@@ -499,16 +534,103 @@ the_largest_part_is_named_with_its_cure(void)
 	expect_largest("the correction that is under way", "wait while "
 	    "chronyd makes it");
 	begin("growth");
-	facts.half_ns = 5 * MS;
-	facts.age_ns = 3 * SEC;
+	facts.segment.half_ns = 5 * MS;
+	facts.segment.age_ns = 3 * SEC;
 	expect_largest("growth in the 3.00 s since the last write", "see "
 	    "that cb-daemon writes, or more often: its --interval");
 	begin("no budget");
-	facts.observed.has_budget = false;
+	facts.observed.budget.is_known = false;
 	CHECK(!cb_judge_largest(&facts, &unused));
 	begin("no daemon");
 	facts.answer = CB_ANSWER_ABSENT;
 	CHECK(!cb_judge_largest(&facts, &unused));
+}
+
+static void
+by_the_counter_it_is_another_bound_with_other_parts(void)
+{
+	const struct cb_limits l = { MS, MS };
+
+	begin_counted("well");
+	expect_within(&l, CB_OK, "synchronized, within 105 us of true time");
+	expect_largest("the measurement by 192.0.2.1 that sets it is 1.00 s "
+	    "old", "set `minpoll 4 maxpoll 4' for it in chrony.conf, where "
+	    "its owner agrees");
+	CHECK_EQ(cb_judge_part(&facts, CB_PART_GROWTH), 5000);
+	CHECK_EQ(cb_judge_part(&facts, CB_PART_DRIFT), 70000);
+	begin_counted("contradiction");
+	facts.observed.shm1_budget.parts[CB_PART_OFFSET] = 80000;
+	expect_largest("measurements contradict each other", "find out which "
+	    "source is wrong: chronyc sourcestats");
+	begin_counted("no budget of its own");
+	facts.observed.shm1_budget.is_known = false;
+	CHECK_EQ(cb_judge_part(&facts, CB_PART_DRIFT), CB_NONE);
+	begin_counted("dead, for less than a minute");
+	facts.segment.age_ns = 12 * SEC;
+	facts.answer = CB_ANSWER_ABSENT;
+	expect(CB_CRITICAL, "nobody has written to /run/shm1 for 12.0 s: "
+	    "cb-daemon is not running; start cb-daemon");
+	CHECK(!cb_judge_is_healthy(&facts, &no_limits));
+	begin_counted("the counter went back");
+	fail(CLOCKBOUND_ERR_CAUSALITY_BREACH, 0);
+	expect(CB_CRITICAL, "/run/shm1 is ahead of the CPU's counter: that "
+	    "went back, or is another machine's; start cb-daemon, here and "
+	    "now");
+}
+
+static void
+expect_other(const char *expected)
+{
+	char words[CB_SENTENCE];
+
+	if (CHECK(cb_judge_other(&facts, words)))
+		check_text(words, expected);
+}
+
+static void
+what_the_other_segment_says_is_told_where_it_differs(void)
+{
+	char unused[CB_SENTENCE];
+
+	begin_counted("wider");
+	expect_other("synchronized within 1.01 ms, for those who read it "
+	    "alone");
+	begin_counted("much the same");
+	facts.other.half_ns = facts.segment.half_ns * 11 / 10;
+	CHECK(!cb_judge_other(&facts, unused));
+	begin_counted("older by its own rule");
+	facts.other.half_ns = facts.segment.half_ns;
+	facts.other.status = CLOCKBOUND_STA_FREE_RUNNING;
+	expect_other("free running within 105 us, for those who read it "
+	    "alone");
+	begin_counted("disrupted, which version 2 cannot say");
+	facts.segment.status = CLOCKBOUND_STA_DISRUPTED;
+	facts.other.status = CLOCKBOUND_STA_UNKNOWN;
+	expect_other("unknown, for those who read it alone");
+	begin("another clocksource");
+	facts.paths = &stood_in;
+	facts.other.status = CLOCKBOUND_STA_UNKNOWN;
+	strcpy(facts.observed.shm1_trouble, "the kernel keeps time by x");
+	expect_other("unknown: the kernel keeps time by x");
+	facts.answer = CB_ANSWER_ABSENT;
+	expect_other("unknown");
+	begin("nothing is known by either");
+	facts.paths = &stood_in;
+	facts.segment.status = facts.other.status = CLOCKBOUND_STA_UNKNOWN;
+	CHECK(!cb_judge_other(&facts, unused));
+	begin("missing");
+	facts.paths = &stood_in;
+	facts.other.fault = CLOCKBOUND_ERR_SYSCALL;
+	facts.other.sys_errno = ENOENT;
+	expect_other("missing");
+	facts.other.sys_errno = EACCES;
+	expect_other("Permission denied");
+	facts.other.fault = CLOCKBOUND_ERR_SEGMENT_MALFORMED;
+	expect_other("malformed");
+	facts.segment.fault = CLOCKBOUND_ERR_SEGMENT_MALFORMED;
+	CHECK(!cb_judge_other(&facts, unused));
+	begin("a file has no other");
+	CHECK(!cb_judge_other(&facts, unused));
 }
 
 static void
@@ -534,13 +656,13 @@ waiting_ends_where_it_never_will_be(void)
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		begin("waiting");
-		facts.fault = rows[i].kind;
-		facts.sys_errno = rows[i].error;
+		facts.segment.fault = rows[i].kind;
+		facts.segment.sys_errno = rows[i].error;
 		CHECK_EQ(cb_judge_never(&facts) != NULL, rows[i].never);
 		CHECK_EQ(cb_judge_is_healthy(&facts, &no_limits), i == 0);
 	}
 	begin("free running");
-	facts.status = CLOCKBOUND_STA_FREE_RUNNING;
+	facts.segment.status = CLOCKBOUND_STA_FREE_RUNNING;
 	CHECK(!cb_judge_is_healthy(&facts, &no_limits));
 }
 
@@ -548,7 +670,7 @@ static void
 nothing_in_a_line_is_an_order_to_a_terminal(void)
 {
 	begin("escape");
-	facts.status = CLOCKBOUND_STA_FREE_RUNNING;
+	facts.segment.status = CLOCKBOUND_STA_FREE_RUNNING;
 	trouble("\033[2J\n\r\x9b");
 	expect(CB_WARNING, "free running: chronyd does not answer at ?[2J???;"
 	    " see that chronyd runs: chronyc tracking");
@@ -597,6 +719,8 @@ main(void)
 	what_is_wrong_while_the_time_is_good_is_a_warning();
 	limits_are_on_the_half_width_and_not_reached_by_equality();
 	the_largest_part_is_named_with_its_cure();
+	by_the_counter_it_is_another_bound_with_other_parts();
+	what_the_other_segment_says_is_told_where_it_differs();
 	waiting_ends_where_it_never_will_be();
 	nothing_in_a_line_is_an_order_to_a_terminal();
 	figures_have_three_digits_and_err_to_their_side();

@@ -32,7 +32,12 @@ static const char text[] =
 "'budget':{'bound_ns':1,'source':'a','poll':-6,'measured_age_ns':1,'parts':{"
 "'offset_ns':-1,'error_ns':1,'phc_error_ns':0,'drift_ns':1,'reading_ns':0,"
 "'leap_ns':0,'slew_ns':0,'coarse_ns':0,'correction_ns':0,"
-"'rounding_ns':1}}}";
+"'rounding_ns':1}},"
+"'shm1':{'trouble':null,'as_of_ns':1,"
+"'budget':{'bound_ns':2,'source':'a','poll':-6,'measured_age_ns':1,'parts':{"
+"'offset_ns':-1,'error_ns':1,'phc_error_ns':0,'drift_ns':2,'reading_ns':0,"
+"'leap_ns':0,'slew_ns':0,'coarse_ns':0,'correction_ns':0,"
+"'rounding_ns':1}}}}";
 
 static struct cb_observed observed;
 static char trouble[CB_TEXT];
@@ -70,14 +75,22 @@ a_whole_object_is_taken(void)
 	CHECK_EQ(observed.sources[0].poll, -6);
 	CHECK_EQ(observed.earliest_ns, -1);
 	CHECK_EQ(observed.latest_ns, CB_NONE);
-	CHECK_EQ(observed.parts[CB_PART_ROUNDING], 1);
-	CHECK(observed.has_report && observed.has_budget);
+	CHECK_EQ(observed.budget.parts[CB_PART_ROUNDING], 1);
+	CHECK_EQ(observed.shm1_budget.parts[CB_PART_DRIFT], 2);
+	CHECK(observed.has_report);
+	CHECK(observed.budget.is_known && observed.shm1_budget.is_known);
 	json_object_set_new(json_object_get(o, "tracking"), "report",
 	    json_null());
 	json_object_set_new(o, "budget", json_null());
 	json_object_set_new(o, "vmclock", json_null());
+	json_object_set_new(json_object_get(o, "shm1"), "budget",
+	    json_null());
 	CHECK(parses(o));
-	CHECK(!observed.has_report && !observed.has_budget);
+	CHECK(!observed.has_report);
+	CHECK(!observed.budget.is_known && !observed.shm1_budget.is_known);
+	json_object_set_new(o, "shm1", json_null());
+	CHECK(parses(o));
+	CHECK_EQ(observed.shm1_as_of_ns, 0);
 	json_decref(o);
 }
 
