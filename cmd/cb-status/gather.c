@@ -134,8 +134,14 @@ read_segment(const char *path, const char *vmclock, struct cb_segment *s)
 		return;
 	s->bound = *cb_now_snapshot(ctx);
 	s->growth_ppb = growth_of(&s->bound);
-	s->age_ns = s->bound.is_counted ? cb_now_age(ctx) :
-	    cb_ts_clock(CLOCK_AS_OF) - s->bound.as_of;
+	if (!s->bound.is_counted)
+		s->age_ns = cb_ts_clock(CLOCK_AS_OF) - s->bound.as_of;
+	else if (s->bound.bound_ns >= CB_SHM_UNKNOWN_BOUND_NS)
+		/* Its period is any, and as_of the clock. */
+		s->age_ns = cb_ts_max(0,
+		    cb_ts_clock(CLOCK_REALTIME) - s->bound.as_of);
+	else
+		s->age_ns = cb_now_age(ctx);
 	clockbound_close(ctx);
 }
 
