@@ -86,9 +86,17 @@ keys_of_object()
 }
 
 @test "every key of the page is in the object, and every key is in the page" {
+	local absent=none
+
 	synchronized 0
 	look
-	diff <(keys_of_page) <(keys_of_object)
+	# Elsewhere shm1 has no more than what is said of it.
+	if [[ $(get .shm1) == null ]]; then
+		absent='^shm1\.'
+	elif [[ $(get .shm1.trouble) != null ]]; then
+		absent='^shm1\.budget\.'
+	fi
+	diff <(keys_of_page | grep -v "$absent") <(keys_of_object)
 }
 
 @test "an object is one line, and all numbers are integers" {
@@ -461,6 +469,8 @@ is_unharmed()
 		$make "$SOCKET"
 		inode=$(stat -c %i "$SOCKET")
 		daemon_start
+		# Its first, after which it hears signals.
+		wait_ticks 1
 		wait_until 5 now_says SYNCHRONIZED
 		has_logged "$SOCKET: no such socket can be made: File exists"
 		stop daemon
