@@ -66,7 +66,7 @@ half_of(const clockbound_now_result *now)
 	if (s >= INT64_MAX / CB_NS_PER_S)
 		return INT64_MAX;
 	return (s * CB_NS_PER_S + now->latest.tv_nsec -
-	    now->earliest.tv_nsec) / 2;
+	    now->earliest.tv_nsec + 1) / 2;
 }
 
 /*
