@@ -250,6 +250,8 @@ bool cb_judge_other(const struct cb_facts *, char words[CB_SENTENCE]);
 const char *cb_judge_name_part(enum cb_part);
 /* As in openmetrics: synchronized, free_running ... */
 const char *cb_judge_name_status(clockbound_clock_status);
+/* In words. */
+const char *cb_judge_say_status(clockbound_clock_status);
 const char *cb_judge_name_severity(enum cb_severity);
 const char *cb_judge_name_fault(clockbound_err_kind);
 /* What is not printable becomes a question mark. */

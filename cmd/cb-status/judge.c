@@ -25,8 +25,8 @@ cb_judge_name_status(clockbound_clock_status status)
 	return names[status];
 }
 
-static const char *
-say_status(clockbound_clock_status status)
+const char *
+cb_judge_say_status(clockbound_clock_status status)
 {
 	static const char *const texts[] = {
 		"unknown", "synchronized", "free running", "disrupted"
@@ -184,15 +184,15 @@ differs(const struct cb_facts *f)
 static void
 say_other(const struct cb_segment *o, char words[CB_SENTENCE])
 {
+	const char *status = cb_judge_say_status(o->status);
 	char half[CB_FIGURE];
 
 	if (cb_judge_is_trusted(o))
 		snprintf(words, CB_SENTENCE, "%s within %s, for those who "
-		    "read it alone", say_status(o->status),
-		    cb_figure_up(o->half_ns, half));
+		    "read it alone", status, cb_figure_up(o->half_ns, half));
 	else
 		snprintf(words, CB_SENTENCE, "%s, for those who read it "
-		    "alone", say_status(o->status));
+		    "alone", status);
 }
 
 bool
@@ -216,8 +216,9 @@ cb_judge_other(const struct cb_facts *f, char words[CB_SENTENCE])
 	else if (f->segment.bound.is_counted)
 		say_other(o, words);
 	else
-		snprintf(words, CB_SENTENCE, "%s%s%s", say_status(o->status),
-		    *why == '\0' ? "" : ": ", why);
+		snprintf(words, CB_SENTENCE, "%s%s%s",
+		    cb_judge_say_status(o->status), *why == '\0' ? "" : ": ",
+		    why);
 	return true;
 }
 

@@ -124,10 +124,7 @@ format_date(int64_t ns, char text[CB_STAMP_TEXT])
 static void
 print_status(FILE *out, const struct cb_facts *f)
 {
-	static const char *const names[] = {
-		"unknown", "synchronized", "free running", "disrupted"
-	};
-	const char *name = names[f->segment.status];
+	const char *name = cb_judge_say_status(f->segment.status);
 	char date[CB_STAMP_TEXT], age[CB_FIGURE];
 
 	if (!has_since(f)) {
