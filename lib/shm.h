@@ -18,6 +18,7 @@
 #include "ts.h"
 
 #define CB_SHM_DEFAULT_DIR	"/var/run/clockbound"
+#define CB_SHM_V1_NAME		"shm"
 #define CB_SHM_V2_NAME		"shm0"
 #define CB_SHM_V3_NAME		"shm1"
 
@@ -44,6 +45,19 @@ struct cb_shm_header {
 	uint32_t segsize;		/* bytes, this header included */
 	_Atomic uint16_t version;	/* 0: not laid out */
 	_Atomic uint16_t generation;	/* seqlock.h; 0: never written */
+};
+
+/* The body of version 1. */
+struct cb_shm_v1 {
+	int64_t as_of_s;	/* as in version 2 */
+	int64_t as_of_ns;
+	int64_t void_after_s;
+	int64_t void_after_ns;
+	int64_t bound_ns;
+	uint32_t max_drift_ppb;
+	uint32_t reserved;
+	int32_t clock_status;	/* never disrupted */
+	uint32_t zero;
 };
 
 /* The body of version 2. */
@@ -83,12 +97,14 @@ struct cb_shm_v3 {
 #define CB_SHM_V2_WORDS	(sizeof(struct cb_shm_v2) / sizeof(uint32_t))
 #define CB_SHM_V3_WORDS	(sizeof(struct cb_shm_v3) / sizeof(uint32_t))
 
+#define CB_SHM_V1_SIZE	(sizeof(struct cb_shm_header) + \
+			sizeof(struct cb_shm_v1))
 #define CB_SHM_V2_SIZE	(sizeof(struct cb_shm_header) + \
 			sizeof(struct cb_shm_v2))
 #define CB_SHM_V3_SIZE	(sizeof(struct cb_shm_header) + \
 			sizeof(struct cb_shm_v3))
 
-/* Of either version: a file is as long as its own. */
+/* Of any version: a file is as long as its own. */
 struct cb_shm_segment {
 	struct cb_shm_header header;
 	_Atomic uint32_t body[CB_SHM_V3_WORDS];
@@ -102,6 +118,14 @@ CB_SHM_AT(cb_shm_header, segsize, 8);
 CB_SHM_AT(cb_shm_header, version, 12);
 CB_SHM_AT(cb_shm_header, generation, 14);
 _Static_assert(sizeof(struct cb_shm_header) == 16, "header");
+CB_SHM_AT(cb_shm_v1, as_of_s, 16 - 16);
+CB_SHM_AT(cb_shm_v1, as_of_ns, 24 - 16);
+CB_SHM_AT(cb_shm_v1, void_after_s, 32 - 16);
+CB_SHM_AT(cb_shm_v1, void_after_ns, 40 - 16);
+CB_SHM_AT(cb_shm_v1, bound_ns, 48 - 16);
+CB_SHM_AT(cb_shm_v1, max_drift_ppb, 56 - 16);
+CB_SHM_AT(cb_shm_v1, clock_status, 64 - 16);
+_Static_assert(sizeof(struct cb_shm_v1) == 72 - 16, "version 1");
 CB_SHM_AT(cb_shm_v2, as_of_s, 16 - 16);
 CB_SHM_AT(cb_shm_v2, as_of_ns, 24 - 16);
 CB_SHM_AT(cb_shm_v2, void_after_s, 32 - 16);
@@ -164,6 +188,7 @@ struct cb_shm_reader {
 	const struct cb_shm_segment *segment;	/* mapped, NULL: closed */
 	dev_t dev;		/* of its file, 0: there is none */
 	ino_t ino;
+	unsigned layout;	/* 1, 2, 3: as it was opened; 0: none */
 	uint16_t generation;	/* of bound; 0: there is none yet */
 	clockbound_err_kind fault;	/* what is wrong with that snapshot */
 	struct cb_shm_bound bound;
@@ -196,6 +221,8 @@ void cb_shm_read_copy(const struct cb_shm_reader *, clockbound_clock_status,
 /* The checks on a segment from outside, apart from where it came from. */
 clockbound_err_kind cb_shm_read_parse_segment(const clockbound_segment *,
     struct cb_shm_bound *);
+clockbound_err_kind cb_shm_read_parse_v1(const struct cb_shm_v1 *,
+    struct cb_shm_bound *);
 clockbound_err_kind cb_shm_read_parse(const struct cb_shm_v2 *,
     struct cb_shm_bound *);
 clockbound_err_kind cb_shm_read_parse_v3(const struct cb_shm_v3 *,
@@ -206,13 +233,17 @@ clockbound_err_kind cb_shm_read_parse_v3(const struct cb_shm_v3 *,
  *
  * The one writer of a run directory.
  */
+struct cb_shm_layout;
+
 struct cb_shm_file {
 	struct cb_shm_segment *segment;	/* mapped; NULL: there is none */
+	const struct cb_shm_layout *layout;
 	dev_t dev;
 	ino_t ino;
 };
 
 struct cb_shm_writer {
+	struct cb_shm_file v1;	/* none, unless asked for */
 	struct cb_shm_file v2;
 	struct cb_shm_file v3;	/* none where the CPU has no counter */
 	int dir_fd;
@@ -229,6 +260,12 @@ struct cb_shm_writer {
 bool cb_shm_write_open(struct cb_shm_writer *, const char *dir,
     const char **what, pid_t *holder);
 void cb_shm_write_close(struct cb_shm_writer *);
+/* Version 1 as well, in the same way and with the same steps of failure. */
+bool cb_shm_write_open_v1(struct cb_shm_writer *, const char **what);
+/* Or not: what an earlier run has left of it is unknown from now on. */
+void cb_shm_write_end_v1(struct cb_shm_writer *);
+/* To a segment that is not there nothing is written. */
+void cb_shm_write_v1(struct cb_shm_writer *, const struct cb_shm_v1 *);
 void cb_shm_write(struct cb_shm_writer *, const struct cb_shm_v2 *);
 void cb_shm_write_v3(struct cb_shm_writer *, const struct cb_shm_v3 *);
 /* What an earlier run wrote last; false where there is no such thing. */

@@ -22,12 +22,24 @@
 #define TRIES_AGAIN	4
 #define TRIES_FIRST	1000
 
-/* 2, 3, or 0: a layout that nobody here knows. */
+static const struct {
+	uint16_t version;
+	uint32_t size;		/* of a segment */
+	size_t status;		/* where it is in the body */
+} layouts[] = {
+	{ 0, 0, 0 },
+	{ 1, CB_SHM_V1_SIZE, offsetof(struct cb_shm_v1, clock_status) },
+	{ 2, CB_SHM_V2_SIZE, offsetof(struct cb_shm_v2, clock_status) },
+	{ CB_SHM_V3_VERSION, CB_SHM_V3_SIZE,
+	    offsetof(struct cb_shm_v3, clock_status) }
+};
+
+/* 1, 2, 3, or 0: a layout that nobody here knows. */
 static unsigned
 layout_of(uint16_t version)
 {
-	if (version == 2)
-		return 2;
+	if (version == 1 || version == 2)
+		return version;
 	return version >> 8 == 3 && (version & UINT8_MAX) >= 3 ? 3 : 0;
 }
 
@@ -47,8 +59,7 @@ check_header(const struct cb_shm_header *h, off_t size)
 		return CLOCKBOUND_ERR_SEGMENT_NOT_INITIALIZED;
 	if (layout(h) == 0)
 		return CLOCKBOUND_ERR_SEGMENT_VERSION_NOT_SUPPORTED;
-	if (h->segsize < (layout(h) == 2 ? CB_SHM_V2_SIZE : CB_SHM_V3_SIZE) ||
-	    (off_t)h->segsize > size)
+	if (h->segsize < layouts[layout(h)].size || (off_t)h->segsize > size)
 		return CLOCKBOUND_ERR_SEGMENT_MALFORMED;
 	return CLOCKBOUND_ERR_NONE;
 }
@@ -64,12 +75,15 @@ has_counter_for(uint16_t version)
 static void
 start(struct cb_shm_reader *r, const struct cb_shm_segment *s)
 {
+	unsigned found = layout(&s->header);
+
 	*r = (struct cb_shm_reader){
 		.segment = s,
 		.dev = r->dev,
 		.ino = r->ino,
+		.layout = found,
 		.fault = CLOCKBOUND_ERR_SEGMENT_NOT_INITIALIZED,
-		.bound.is_counted = layout(&s->header) == 3
+		.bound.is_counted = found == 3
 	};
 }
 
@@ -228,6 +242,25 @@ cb_shm_read_parse(const struct cb_shm_v2 *v2, struct cb_shm_bound *out)
 	return CLOCKBOUND_ERR_NONE;
 }
 
+/* Version 2 without a VMClock, and so without disruptions. */
+clockbound_err_kind
+cb_shm_read_parse_v1(const struct cb_shm_v1 *v1, struct cb_shm_bound *out)
+{
+	const struct cb_shm_v2 v2 = {
+		.as_of_s = v1->as_of_s,
+		.as_of_ns = v1->as_of_ns,
+		.void_after_s = v1->void_after_s,
+		.void_after_ns = v1->void_after_ns,
+		.bound_ns = v1->bound_ns,
+		.max_drift_ppb = v1->max_drift_ppb,
+		.clock_status = v1->clock_status
+	};
+
+	if (v1->clock_status == CLOCKBOUND_STA_DISRUPTED)
+		return CLOCKBOUND_ERR_SEGMENT_MALFORMED;
+	return cb_shm_read_parse(&v2, out);
+}
+
 /* The time of both ends at as_of; the sum may leave 64 bits of nanoseconds. */
 static struct timespec
 add_times(int64_t s, int64_t ns, int64_t more_s, int64_t more_ns)
@@ -319,15 +352,21 @@ cb_shm_read_parse_v3(const struct cb_shm_v3 *v3, struct cb_shm_bound *out)
 static clockbound_err_kind
 parse_words(const uint32_t *words, unsigned layout, struct cb_shm_bound *out)
 {
+	struct cb_shm_v1 v1;
 	struct cb_shm_v2 v2;
 	struct cb_shm_v3 v3;
 
-	if (layout == 3) {
+	switch (layout) {
+	case 1:
+		memcpy(&v1, words, sizeof(v1));
+		return cb_shm_read_parse_v1(&v1, out);
+	case 2:
+		memcpy(&v2, words, sizeof(v2));
+		return cb_shm_read_parse(&v2, out);
+	default:
 		memcpy(&v3, words, sizeof(v3));
 		return cb_shm_read_parse_v3(&v3, out);
 	}
-	memcpy(&v2, words, sizeof(v2));
-	return cb_shm_read_parse(&v2, out);
 }
 
 clockbound_err_kind
@@ -335,21 +374,21 @@ cb_shm_read_anew(struct cb_shm_reader *r)
 {
 	const struct cb_shm_segment *s = r->segment;
 	bool first = r->generation == 0;
-	unsigned layout = r->bound.is_counted ? 3 : 2;
 	uint32_t words[CB_SHM_V3_WORDS] = { 0 };
 	uint16_t version;
+	size_t size;
 
 	version = atomic_load_explicit(&s->header.version,
 	    memory_order_relaxed);
 	if (version == 0)
 		return r->fault;
-	if (layout_of(version) != layout)
+	if (r->layout == 0 || layout_of(version) != r->layout)
 		return CLOCKBOUND_ERR_SEGMENT_VERSION_NOT_SUPPORTED;
+	size = layouts[r->layout].size - sizeof(s->header);
 	for (int i = 0; i < (first ? TRIES_FIRST : TRIES_AGAIN); i++) {
 		if (cb_seqlock_read(&s->header.generation, s->body, words,
-		    layout == 3 ? CB_SHM_V3_WORDS : CB_SHM_V2_WORDS,
-		    &r->generation)) {
-			r->fault = parse_words(words, layout, &r->bound);
+		    size / sizeof(words[0]), &r->generation)) {
+			r->fault = parse_words(words, r->layout, &r->bound);
 			memcpy(r->words, words, sizeof(words));
 			break;
 		}
@@ -373,11 +412,10 @@ void
 cb_shm_read_copy(const struct cb_shm_reader *r,
     clockbound_clock_status status, clockbound_segment *out)
 {
-	bool is_v3 = r->bound.is_counted;
 	const struct cb_shm_header h = {
 		.magic = { CB_SHM_MAGIC0, CB_SHM_MAGIC1 },
-		.segsize = is_v3 ? CB_SHM_V3_SIZE : CB_SHM_V2_SIZE,
-		.version = is_v3 ? CB_SHM_V3_VERSION : 2,
+		.segsize = layouts[r->layout].size,
+		.version = layouts[r->layout].version,
 		.generation = r->generation
 	};
 	char *to = (char *)out, *body = to + sizeof(h);
@@ -386,9 +424,7 @@ cb_shm_read_copy(const struct cb_shm_reader *r,
 	*out = (clockbound_segment){ .bytes = { 0 } };
 	memcpy(to, &h, sizeof(h));
 	memcpy(body, r->words, sizeof(r->words));
-	memcpy(body + (is_v3 ? offsetof(struct cb_shm_v3, clock_status) :
-	    offsetof(struct cb_shm_v2, clock_status)), &written,
-	    sizeof(written));
+	memcpy(body + layouts[r->layout].status, &written, sizeof(written));
 }
 
 clockbound_err_kind

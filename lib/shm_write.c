@@ -18,50 +18,49 @@
 #include "shm.h"
 
 #define LOCK_NAME	"lock"
-#define NEW(name)	name ".new"
-
-static const struct cb_shm_v2 unknown = {
-	.bound_ns = CB_SHM_UNKNOWN_BOUND_NS,
-	.clock_status = CLOCKBOUND_STA_UNKNOWN
-};
 
 /* A segment as it is made. */
-struct layout {
+struct cb_shm_layout {
 	const char *name;
 	const char *new_name;
 	const char *step;
 	struct cb_shm_header header;
-	const struct cb_shm_v2 *body;	/* NULL: zeros */
+	const void *body;		/* NULL: zeros */
 };
 
-static const struct layout layout_v2 = {
-	.name = CB_SHM_V2_NAME,
-	.new_name = NEW(CB_SHM_V2_NAME),
-	.step = "create " CB_SHM_V2_NAME,
-	.header = {
-		.magic = { CB_SHM_MAGIC0, CB_SHM_MAGIC1 },
-		.segsize = CB_SHM_V2_SIZE,
-		.version = 2,
-		.generation = 2
-	},
-	.body = &unknown
+#define LAYOUT(NAME, SIZE, VERSION, GENERATION, BODY) { \
+	.name = (NAME), \
+	.new_name = NAME ".new", \
+	.step = "create " NAME, \
+	.header = { \
+		.magic = { CB_SHM_MAGIC0, CB_SHM_MAGIC1 }, \
+		.segsize = (SIZE), \
+		.version = (VERSION), \
+		.generation = (GENERATION) \
+	}, \
+	.body = (BODY) \
+}
+
+static const struct cb_shm_v1 unknown_v1 = {
+	.bound_ns = CB_SHM_UNKNOWN_BOUND_NS,
+	.clock_status = CLOCKBOUND_STA_UNKNOWN
 };
 
+static const struct cb_shm_v2 unknown_v2 = {
+	.bound_ns = CB_SHM_UNKNOWN_BOUND_NS,
+	.clock_status = CLOCKBOUND_STA_UNKNOWN
+};
+
+static const struct cb_shm_layout layout_v1 =
+    LAYOUT(CB_SHM_V1_NAME, CB_SHM_V1_SIZE, 1, 2, &unknown_v1);
+static const struct cb_shm_layout layout_v2 =
+    LAYOUT(CB_SHM_V2_NAME, CB_SHM_V2_SIZE, 2, 2, &unknown_v2);
 /*
  * Never written: a reader of ClockBound 3.x fails for good when it is told
  * later on that there is a VMClock to be watched.
  */
-static const struct layout layout_v3 = {
-	.name = CB_SHM_V3_NAME,
-	.new_name = NEW(CB_SHM_V3_NAME),
-	.step = "create " CB_SHM_V3_NAME,
-	.header = {
-		.magic = { CB_SHM_MAGIC0, CB_SHM_MAGIC1 },
-		.segsize = CB_SHM_V3_SIZE,
-		.version = CB_SHM_V3_VERSION,
-		.generation = 0
-	}
-};
+static const struct cb_shm_layout layout_v3 =
+    LAYOUT(CB_SHM_V3_NAME, CB_SHM_V3_SIZE, CB_SHM_V3_VERSION, 0, NULL);
 
 /* Make the directory and those above it. */
 static bool
@@ -121,7 +120,7 @@ map_segment(int fd)
 
 /* The segment that an earlier run left, if it can be written on. */
 static struct cb_shm_segment *
-reuse_segment(int dir_fd, const struct layout *l, struct stat *st)
+reuse_segment(int dir_fd, const struct cb_shm_layout *l, struct stat *st)
 {
 	struct cb_shm_segment *s = NULL;
 	int fd;
@@ -149,7 +148,7 @@ reuse_segment(int dir_fd, const struct layout *l, struct stat *st)
 
 /* Whole before it has its name: no reader ever sees it half made. */
 static struct cb_shm_segment *
-make_segment(int dir_fd, const struct layout *l, struct stat *st)
+make_segment(int dir_fd, const struct cb_shm_layout *l, struct stat *st)
 {
 	struct cb_shm_segment init = { .header = l->header };
 	struct cb_shm_segment *s = NULL;
@@ -157,7 +156,8 @@ make_segment(int dir_fd, const struct layout *l, struct stat *st)
 	int fd;
 
 	if (l->body != NULL)
-		memcpy(init.body, l->body, sizeof(*l->body));
+		memcpy(init.body, l->body,
+		    l->header.segsize - sizeof(init.header));
 	if (unlinkat(dir_fd, l->new_name, 0) == -1 && errno != ENOENT)
 		return NULL;
 	fd = openat(dir_fd, l->new_name, O_RDWR | O_CREAT | O_EXCL |
@@ -185,7 +185,7 @@ make_segment(int dir_fd, const struct layout *l, struct stat *st)
 }
 
 static bool
-open_file(int dir_fd, const struct layout *l, struct cb_shm_file *f,
+open_file(int dir_fd, const struct cb_shm_layout *l, struct cb_shm_file *f,
     const char **what)
 {
 	struct stat st;
@@ -196,6 +196,7 @@ open_file(int dir_fd, const struct layout *l, struct cb_shm_file *f,
 		f->segment = make_segment(dir_fd, l, &st);
 	if (f->segment == NULL)
 		return false;
+	f->layout = l;
 	f->dev = st.st_dev;
 	f->ino = st.st_ino;
 	return true;
@@ -241,6 +242,7 @@ fail:
 void
 cb_shm_write_close(struct cb_shm_writer *w)
 {
+	close_file(&w->v1);
 	close_file(&w->v2);
 	close_file(&w->v3);
 	if (w->lock_fd != -1)
@@ -250,26 +252,51 @@ cb_shm_write_close(struct cb_shm_writer *w)
 	*w = (struct cb_shm_writer){ .dir_fd = -1, .lock_fd = -1 };
 }
 
+bool
+cb_shm_write_open_v1(struct cb_shm_writer *w, const char **what)
+{
+	return open_file(w->dir_fd, &layout_v1, &w->v1, what);
+}
+
+static void
+write_body(struct cb_shm_file *f, const void *body, size_t size)
+{
+	uint32_t words[CB_SHM_V3_WORDS];
+
+	if (f->segment == NULL)
+		return;
+	memcpy(words, body, size);
+	cb_seqlock_write(&f->segment->header.generation, f->segment->body,
+	    words, size / sizeof(words[0]));
+}
+
+void
+cb_shm_write_end_v1(struct cb_shm_writer *w)
+{
+	struct cb_shm_file f;
+	struct stat st;
+
+	f.segment = reuse_segment(w->dir_fd, &layout_v1, &st);
+	write_body(&f, &unknown_v1, sizeof(unknown_v1));
+	close_file(&f);
+}
+
+void
+cb_shm_write_v1(struct cb_shm_writer *w, const struct cb_shm_v1 *v1)
+{
+	write_body(&w->v1, v1, sizeof(*v1));
+}
+
 void
 cb_shm_write(struct cb_shm_writer *w, const struct cb_shm_v2 *v2)
 {
-	uint32_t words[CB_SHM_V2_WORDS];
-
-	memcpy(words, v2, sizeof(words));
-	cb_seqlock_write(&w->v2.segment->header.generation,
-	    w->v2.segment->body, words, CB_SHM_V2_WORDS);
+	write_body(&w->v2, v2, sizeof(*v2));
 }
 
 void
 cb_shm_write_v3(struct cb_shm_writer *w, const struct cb_shm_v3 *v3)
 {
-	uint32_t words[CB_SHM_V3_WORDS];
-
-	if (w->v3.segment == NULL)
-		return;
-	memcpy(words, v3, sizeof(words));
-	cb_seqlock_write(&w->v3.segment->header.generation,
-	    w->v3.segment->body, words, CB_SHM_V3_WORDS);
+	write_body(&w->v3, v3, sizeof(*v3));
 }
 
 bool
@@ -287,21 +314,22 @@ cb_shm_write_last(const struct cb_shm_writer *w, struct cb_shm_bound *last)
 }
 
 static bool
-is_file_there(const struct cb_shm_file *f, const struct layout *l,
-    const char *dir)
+is_file_there(const struct cb_shm_file *f, const char *dir)
 {
 	char path[PATH_MAX];
 	struct stat st;
 
-	snprintf(path, sizeof(path), "%s/%s", dir, l->name);
+	if (f->segment == NULL)
+		return true;
+	snprintf(path, sizeof(path), "%s/%s", dir, f->layout->name);
 	return lstat(path, &st) == 0 && st.st_dev == f->dev &&
-	    st.st_ino == f->ino && st.st_size == (off_t)l->header.segsize;
+	    st.st_ino == f->ino &&
+	    st.st_size == (off_t)f->layout->header.segsize;
 }
 
 bool
 cb_shm_write_is_there(const struct cb_shm_writer *w, const char *dir)
 {
-	return is_file_there(&w->v2, &layout_v2, dir) &&
-	    (w->v3.segment == NULL ||
-	    is_file_there(&w->v3, &layout_v3, dir));
+	return is_file_there(&w->v1, dir) && is_file_there(&w->v2, dir) &&
+	    is_file_there(&w->v3, dir);
 }

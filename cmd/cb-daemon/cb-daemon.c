@@ -26,6 +26,7 @@ enum {
 	OPT_VMCLOCK,
 	OPT_CHRONY_SOCKET,
 	OPT_INTERVAL,
+	OPT_SHM_V1,
 	OPT_SYSFS
 };
 
@@ -40,6 +41,7 @@ static const struct option long_options[] = {
 	{ "vmclock", required_argument, NULL, OPT_VMCLOCK },
 	{ "chrony-socket", required_argument, NULL, OPT_CHRONY_SOCKET },
 	{ "interval", required_argument, NULL, OPT_INTERVAL },
+	{ "shm-v1", no_argument, NULL, OPT_SHM_V1 },
 	{ "sysfs", required_argument, NULL, OPT_SYSFS },
 	{ "help", no_argument, NULL, 'h' },
 	{ "version", no_argument, NULL, 'V' },
@@ -50,7 +52,7 @@ static const char usage_text[] =
 "usage: cb-daemon [-dj] [-m PPM] [-r ID -i INTERFACE]\n"
 "                 [--clock-error-bound-source NAME] [--run-dir DIR]\n"
 "                 [--chrony-socket PATH] [--vmclock PATH] [--interval MS]\n"
-"                 [--sysfs DIR]\n"
+"                 [--shm-v1] [--sysfs DIR]\n"
 "\n"
 "  -m, --max-drift-rate PPM    the oscillator's largest error (50)\n"
 "  -d, --disable-clock-disruption-support\n"
@@ -65,6 +67,7 @@ static const char usage_text[] =
 "      --chrony-socket PATH    chronyd's (" CB_CHRONY_DEFAULT_SOCKET ")\n"
 "      --vmclock PATH          the VMClock (" VMCLOCK_SHM_DEFAULT_PATH ")\n"
 "      --interval MS           from sample to sample (100)\n"
+"      --shm-v1                publish for clients of ClockBound 1.x too\n"
 "      --sysfs DIR             where -i looks (" CB_PHC_DEFAULT_SYSFS ")\n"
 "  -h, --help\n"
 "  -V, --version\n";
@@ -142,6 +145,9 @@ parse_options(struct cb_daemon *d, int argc, char *argv[])
 		case 'i':
 			d->phc.interface = parse_interface(optarg);
 			break;
+		case OPT_SHM_V1:
+			o->shm_v1 = true;
+			break;
 		case OPT_SYSFS:
 			d->phc.sysfs = parse_path("--sysfs", optarg);
 			break;
@@ -213,13 +219,24 @@ open_vmclock(struct cb_daemon *d)
 	    "--disable-clock-disruption-support");
 }
 
+static bool
+open_writer(struct cb_daemon *d, const char **what, pid_t *holder)
+{
+	if (!cb_shm_write_open(&d->writer, d->options.run_dir, what, holder))
+		return false;
+	if (d->options.shm_v1)
+		return cb_shm_write_open_v1(&d->writer, what);
+	cb_shm_write_end_v1(&d->writer);
+	return true;
+}
+
 static void
 open_segment(struct cb_daemon *d)
 {
 	const char *what;
 	pid_t holder;
 
-	if (cb_shm_write_open(&d->writer, d->options.run_dir, &what, &holder))
+	if (open_writer(d, &what, &holder))
 		return;
 	/* A process in another PID namespace shows as none. */
 	if (errno == EEXIST && holder == 0)

@@ -246,6 +246,8 @@ bool cb_publish_budget(const struct cb_estimate *, const struct cb_bound *,
     struct cb_budget *);
 void cb_publish_v2(const struct cb_bound *, clockbound_clock_status,
     bool disruption_support, uint64_t marker, struct cb_shm_v2 *);
+/* Of the same, what version 1 can say. */
+void cb_publish_v1(const struct cb_shm_v2 *, struct cb_shm_v1 *);
 /*
  * The rest of a body that holds a status and what VMClock it is for.  The
  * status is unknown, unless it is disrupted, where there is no interval, which
@@ -388,6 +390,7 @@ struct cb_options {
 	int64_t interval_ns;
 	int64_t max_drift_ppb;
 	bool disruption_support;
+	bool shm_v1;
 	bool has_phc;
 	uint32_t phc_ref_id;
 	bool json;

@@ -66,6 +66,7 @@ publish(struct cb_daemon *d)
 	struct cb_bound none = { .as_of = d->sample.before.as_of,
 	    .bound_ns = CB_SHM_UNKNOWN_BOUND_NS,
 	    .drift_ppb = d->options.max_drift_ppb };
+	struct cb_shm_v1 v1;
 	struct cb_shm_v2 v2;
 
 	cb_publish_v2(d->has_bound ? &d->bound : &none, d->status,
@@ -77,6 +78,9 @@ publish(struct cb_daemon *d)
 	};
 	cb_publish_v3(d->has_bound ? &d->estimate : NULL, &d->period,
 	    d->has_bound ? &d->sample.after : &d->sample.before, &d->v3);
+	cb_publish_v1(&v2, &v1);
+	/* Those of version 1 hear of a disruption from us alone. */
+	cb_shm_write_v1(&d->writer, &v1);
 	/* Whoever turns from version 3 to version 2 finds that up to date. */
 	cb_shm_write(&d->writer, &v2);
 	cb_shm_write_v3(&d->writer, &d->v3);

@@ -118,6 +118,26 @@ cb_publish_v2(const struct cb_bound *b, clockbound_clock_status status,
 	};
 }
 
+/*
+ * A reader of version 1 cannot look at the VMClock, and so depends on us: when
+ * we are gone, it is not to go on by itself where clocks may jump.
+ */
+void
+cb_publish_v1(const struct cb_shm_v2 *v2, struct cb_shm_v1 *v1)
+{
+	*v1 = (struct cb_shm_v1){
+		.as_of_s = v2->as_of_s,
+		.as_of_ns = v2->as_of_ns,
+		.void_after_s = v2->disruption_support == 0 ?
+		    v2->void_after_s : v2->as_of_s + CB_SHM_FRESH_S,
+		.void_after_ns = v2->void_after_ns,
+		.bound_ns = v2->bound_ns,
+		.max_drift_ppb = v2->max_drift_ppb,
+		.clock_status = v2->clock_status == CLOCKBOUND_STA_DISRUPTED ?
+		    CLOCKBOUND_STA_UNKNOWN : v2->clock_status
+	};
+}
+
 static void
 set_times(struct cb_shm_v3 *v3, int64_t as_of)
 {

@@ -999,8 +999,8 @@ live(uint64_t seed)
 	static struct cb_shm_segment v2, v3;
 	static struct cb_daemon d;
 	struct readers r = {
-		.v2 = { .segment = &v2 },
-		.v3 = { .segment = &v3, .bound.is_counted = true }
+		.v2 = { .segment = &v2, .layout = 2 },
+		.v3 = { .segment = &v3, .layout = 3 }
 	};
 
 	state = seed;
