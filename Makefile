@@ -72,8 +72,8 @@ PROGRAMS =	cmd/cb-daemon/cb-daemon cmd/cb-now/cb-now \
 LIBRARIES =	lib/libclockbound.a lib/libclockbound.so
 UNIT_TESTS =	$(addprefix tests/unit/, budget chrony estimate guest judge \
 		library now observed order period question seqlock shm shm1 \
-		stamp status vectors vmclock vmclock_notify vmclock_page \
-		vmclock_time)
+		shm_v1 stamp status vectors vmclock vmclock_notify \
+		vmclock_page vmclock_time)
 # With more or less of the daemon, but for what knows a real clock or chronyd.
 MODELS =	tests/unit/disruption tests/unit/world
 WORLD_OBJS =	cmd/cb-daemon/source.o $(PURE_OBJS) \

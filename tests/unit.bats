@@ -62,12 +62,25 @@ unit() {
 	unit shm1
 }
 
+@test "shm_v1: the numbers of version 2, and no disruption" {
+	unit shm_v1
+}
+
 @test "stamp: ten thousand years both ways, and what is no time" {
 	unit stamp
 }
 
 @test "status: both tables, row by row" {
 	unit status
+}
+
+@test "vectors: every answer is the one that the rules give" {
+	local vectors=$BATS_TEST_DIRNAME/vectors
+
+	unit vectors "$vectors/vectors.txt"
+	command -v python3 >/dev/null || skip "no python3: the rules of" \
+	    "tests/vectors/generate.py were not tried"
+	python3 "$vectors/generate.py" | diff - "$vectors/vectors.txt"
 }
 
 @test "vmclock: no reading is trusted after a disruption is visible" {

@@ -626,7 +626,7 @@ malformed_segment_is_the_error_that_clockbound_2_gives(void)
 		{ "magic 0", 0, 4, 0x414D5A4F, 80, NOT },
 		{ "magic 1", 4, 4, 0x43420100, 80, NOT },
 		{ "version 0", 12, 2, 0, 80, NOT },
-		{ "version 1", 12, 2, 1, 80, VER },
+		{ "version 1, whose status is elsewhere", 12, 2, 1, 80, BAD },
 		{ "version 9", 12, 2, 9, 80, VER },
 		{ "version 9, short", 12, 2, 9, 40, VER },
 		{ "version 0x0302", 12, 2, 0x0302, 104, VER },
