@@ -15,7 +15,7 @@ packages() {
 	demo)	echo "chrony:chronyd" ;;
 	check)	echo "bats:bats parallel:parallel mandoc:mandoc jq:jq g++:g++" \
 		    "clang:clang shellcheck:shellcheck tmux:tmux zsh:zsh" \
-		    "systemd:systemd-analyze" ;;
+		    "systemd:systemd-analyze python3:python3" ;;
 	vm)	echo "xz-utils:xz debootstrap:debootstrap" \
 		    "e2fsprogs:mke2fs" ;;
 	model)	echo "spin:spin" ;;
