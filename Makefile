@@ -83,6 +83,8 @@ TOOLS =		tests/tools/feed-sock tests/tools/fake-chronyd \
 		tests/tools/look tests/tools/manager tests/tools/reader \
 		tests/tools/serve \
 		tests/tools/truth tests/tools/vmclock-node
+# ClockBound's own library and ours in one process.
+PEERS =		tests/interop/exact tests/interop/live
 BENCHES =	tests/bench/now tests/bench/loop tests/bench/start
 MANUALS =	man/cb-daemon.8 man/cb-now.1 man/cb-status.1 \
 		man/cb-vmclock.1 \
@@ -133,7 +135,10 @@ $(TOOLS) $(BENCHES): %: %.o lib/libcb.a
 $(UNIT_TESTS) $(MODELS) $(TOOLS) $(BENCHES):
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(EXTRA_LIBS) $(BSD_LIBS)
 
-HEADERS =	$(wildcard lib/*.h cmd/*/*.h tests/unit/*.h)
+$(PEERS): %: %.o
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -ldl -lm
+
+HEADERS =	$(wildcard lib/*.h cmd/*/*.h tests/unit/*.h tests/interop/*.h)
 
 %.o: %.c $(HEADERS) Makefile
 	$(CC) $(ALL_CFLAGS) -c -o $@ $<
@@ -174,6 +179,14 @@ check-vm:
 check-model:
 	tests/tools/deps.sh build demo check model
 	tests/tools/check.sh tests/model
+
+# Beside ClockBound itself, which is built from the crate registry into the
+# user's cache.
+check-interop:
+	tests/tools/deps.sh build demo check
+	@echo Building
+	@$(MAKE) -s all tests $(PEERS)
+	tests/tools/check.sh tests/interop
 
 bench:
 	tests/tools/deps.sh build demo bench
@@ -260,9 +273,9 @@ UPDATE_LINKER =	[ -n "$(DESTDIR)" ] || ldconfig 2>/dev/null || :
 
 clean:
 	rm -f $(PROGRAMS) $(LIBRARIES) lib/libcb.a $(UNIT_TESTS) \
-	    $(MODELS) $(TOOLS) $(BENCHES)
+	    $(MODELS) $(TOOLS) $(BENCHES) $(PEERS)
 	find lib cmd tests -name '*.o' -exec rm -f {} +
 
-.PHONY: all deps demo check check-vm check-model bench tests install \
-    uninstall clean
+.PHONY: all deps demo check check-vm check-model check-interop bench tests \
+    install uninstall clean
 .DELETE_ON_ERROR:

@@ -1,0 +1,183 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: ISC
+#
+# The C libraries of ClockBound 2.0.3 and 3.0 read what cb-daemon writes, and
+# programs that were built for the former run on ours.
+#
+# shellcheck disable=SC2030,SC2031 # each test is a shell of its own
+# shellcheck disable=SC2154 # rig.bash's variables, and bats's
+
+bats_require_minimum_version 1.5.0
+
+load peers
+
+setup()
+{
+	rig_open
+}
+
+teardown()
+{
+	[[ -n ${BATS_TEST_COMPLETED-} ]] || rig_show_logs
+	rig_close
+}
+
+# exactly LIBRARY SEGMENTS WITHIN_NS
+exactly()
+{
+	local range="0 to ([0-9]+)"
+
+	run "$INTEROP/exact" "$OURS" "$1/libclockbound.so" "$2" "$RIG/segment"
+	((status != 77)) || skip "$output"
+	echo "$output"
+	((status == 0))
+	[[ $output =~ ^readings\ ([0-9]+),\ earliest\ $range,\ latest\ $range$ ]]
+	((BASH_REMATCH[1] == 4 * $2))
+	((BASH_REMATCH[2] <= $3 && BASH_REMATCH[3] <= $3))
+}
+
+# live LIBRARY SEGMENT: beside a daemon that has a VMClock, and writes often,
+# while true time wanders.
+live()
+{
+	truth_start 3000000 10
+	client_start
+	"$CB_VMCLOCK" create "$VMCLOCK" seq_count=2
+	daemon_watch --interval 10
+	wait_until 10 now_says SYNCHRONIZED
+	run "$INTEROP/live" "$OURS" "$1/libclockbound.so" 100 "$2" \
+	    "$VMCLOCK" "$TRUTH_NS" "$TRUTH_PPM" "$TRUTH_T0"
+	echo "$output"
+	((status == 0))
+	# A hundred thousand of ours, and as many of theirs.
+	[[ $output == "trusted 200000, missed 0, "*", apart 0, "* ]]
+}
+
+@test "2.0.3's library says what ours does, to 1 ns, inwards" {
+	reference ffi-2
+	exactly "$PEER" 250000 1
+}
+
+@test "3.0's library says what ours does, to 2 ns, inwards" {
+	reference ffi-3
+	exactly "$PEER" 25000 2
+}
+
+@test "2.0.3's library reads shm0 while it is written, and true time is in it" {
+	reference ffi-2
+	live "$PEER" "$SEGMENT"
+}
+
+@test "3.0's library reads shm1 while it is written, and true time is in it" {
+	reference ffi-3
+	needs_counter
+	live "$PEER" "$RUN/shm1"
+}
+
+# The file libclockbound.so is replaced: a program finds it as it was told when
+# it was linked, and that library has no soname.
+# replaces_theirs [OPTION-OF-CC...]
+replaces_theirs()
+{
+	truth_start 1000000
+	client_start
+	daemon_start
+	wait_until 10 now_says SYNCHRONIZED
+	mkdir "$RIG/lib"
+	cp "$PEER/clockbound.h" "$PEER/libclockbound.so" "$RIG/lib"
+	build_client program "$RIG/lib" -Wl,-rpath,"$RIG/lib" "$@"
+	run -0 --separate-stderr "$RIG/program" "$SEGMENT" "$VMCLOCK"
+	is_reading "$SYNCHRONIZED"
+	# What only ours opens.
+	run -1 "$RIG/program" "$RUN" "$VMCLOCK"
+	cp --remove-destination "$OURS" "$RIG/lib/libclockbound.so"
+	run -0 --separate-stderr "$RIG/program" "$SEGMENT" "$VMCLOCK"
+	is_reading "$SYNCHRONIZED"
+	run -0 "$RIG/program" "$RUN" "$VMCLOCK"
+}
+
+# is_reading STATUS: that is all there is in $output, and true time is in it.
+is_reading()
+{
+	[[ -z $stderr ]]
+	LINE="${output% *} STATUS"
+	parse_now
+	holds_truth
+	[[ $output == *" $1" ]]
+}
+
+@test "a C program that was built for 2.0.3's library runs on ours" {
+	reference ffi-2
+	replaces_theirs
+}
+
+@test "a C++ program that was built for 2.0.3's library runs on ours" {
+	reference ffi-2
+	replaces_theirs -x c++
+}
+
+@test "a program that is built for ours, from the same source, runs" {
+	fake_start good
+	daemon_start
+	make -s -C "$RIG_ROOT" install DESTDIR="$RIG" PREFIX=
+	mv "$RIG/include/clockbound.h" "$RIG/lib"
+	build_client c "$RIG/lib"
+	build_client c++ "$RIG/lib" -x c++
+	read_forever c c "$RIG/lib" "$SEGMENT"
+	read_forever c++ c++ "$RIG/lib" "$RUN"
+	readers_say "$SYNCHRONIZED" c c++
+}
+
+@test "our library has every function of 2.0.3's" {
+	reference ffi-2
+	functions "$PEER/libclockbound.so" >"$RIG/theirs"
+	functions "$OURS" >"$RIG/ours"
+	grep -qx clockbound_now "$RIG/theirs"
+	run -0 comm -23 "$RIG/theirs" "$RIG/ours"
+	[[ -z $output ]]
+}
+
+# functions LIBRARY: what a program can call.
+functions()
+{
+	nm -D --defined-only "$1" | sed -n 's/.* T \(clockbound_[^@]*\).*/\1/p' |
+	    sort
+}
+
+@test "a disruption reaches programs on 2.0.3's library, on 3.0's and on ours" {
+	local all="second ours"
+
+	reference ffi-2
+	build_client for2 "$PEER"
+	truth_start 1000000
+	client_start
+	"$CB_VMCLOCK" create "$VMCLOCK" seq_count=2
+	daemon_watch
+	wait_until 10 now_says SYNCHRONIZED
+	read_forever second for2 "$PEER" "$SEGMENT"
+	read_forever ours for2 "${OURS%/*}" "$SEGMENT"
+	if has_counter; then
+		reference ffi-3
+		build_client for3 "$PEER"
+		read_forever third for3 "$PEER" "$RUN/shm1"
+		all+=" third"
+	fi
+	# shellcheck disable=SC2086 # words
+	readers_say "$SYNCHRONIZED" $all
+	kill -s USR1 "${RIG_PID[daemon]}"
+	# shellcheck disable=SC2086
+	readers_say "$DISRUPTED" $all
+	kill -s USR2 "${RIG_PID[daemon]}"
+	# shellcheck disable=SC2086
+	readers_say "$SYNCHRONIZED" $all
+
+	# By themselves, while the daemon sees nothing.
+	kill -s STOP "${RIG_PID[daemon]}"
+	"$CB_VMCLOCK" disrupt "$VMCLOCK"
+	readers_say "$UNKNOWN" second ours
+	[[ $all != *third ]] || readers_say "$DISRUPTED" third
+	kill -s CONT "${RIG_PID[daemon]}"
+	# shellcheck disable=SC2086
+	readers_say "$SYNCHRONIZED" $all
+	has_logged "disruption: marker 2, was 1"
+}
