@@ -5,7 +5,7 @@
 # programs that were built for the former run on ours.
 #
 # shellcheck disable=SC2030,SC2031 # each test is a shell of its own
-# shellcheck disable=SC2154 # rig.bash's variables, and bats's
+# shellcheck disable=SC2034,SC2154 # rig.bash's variables, and bats's
 
 bats_require_minimum_version 1.5.0
 

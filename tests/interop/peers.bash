@@ -6,6 +6,7 @@
 load ../rig
 
 INTEROP=$RIG_ROOT/tests/interop
+# shellcheck disable=SC2034 # tests do use it
 OURS=$RIG_ROOT/lib/libclockbound.so
 
 # What their C interface calls the statuses.
@@ -21,7 +22,7 @@ OURS=$RIG_ROOT/lib/libclockbound.so
 reference()
 {
 	run --separate-stderr "$INTEROP/reference.sh" "$1"
-	# shellcheck disable=SC2154 # bats's
+	# shellcheck disable=SC2034,SC2154 # bats's; tests do use it
 	case $status in
 	0)	PEER=$output ;;
 	77)	skip "${stderr_lines[-1]}" ;;
@@ -76,4 +77,39 @@ readers_say()
 	for name in "${@:2}"; do
 		wait_until 10 reader_says "$name" "$1" || return
 	done
+}
+
+# ClockBound's programs know fixed paths.  In a mount namespace these are the
+# rig's: INSIDE is to be put before a command that shall see them.  chronyd has
+# to be in there too, since it answers to a path.
+namespace_open()
+{
+	local chronyd=$RIG/chronyd
+
+	((EUID == 0)) || skip "only root may mount"
+	private_dir client
+	mkdir "$RUN" "$RIG/dev"
+	ln -s "$VMCLOCK" "$RIG/dev/vmclock0"
+	# shellcheck disable=SC2016 # for the shell in there
+	spawn namespace unshare --mount sh -ec '
+		mount -t tmpfs none /var/run
+		mkdir /var/run/chrony /var/run/clockbound
+		mount --bind "$1" /var/run/chrony
+		mount --bind "$2" /var/run/clockbound
+		mount --bind "$3" /dev
+		echo mounted
+		exec sleep infinity' sh "$RIG/client" "$RUN" "$RIG/dev"
+	wait_until 5 namespace_is_settled
+	grep -qx mounted "$RIG/namespace.log" ||
+	    skip "$(tail -n 1 "$RIG/namespace.log")"
+	INSIDE=(nsenter "--mount=/proc/${RIG_PID[namespace]}/ns/mnt")
+	mv "$chronyd" "$chronyd.real"
+	printf '#!/bin/sh\nexec %s "$@"\n' "${INSIDE[*]} $chronyd.real" \
+	    >"$chronyd"
+	chmod 755 "$chronyd"
+}
+
+namespace_is_settled()
+{
+	grep -qx mounted "$RIG/namespace.log" || ! is_running namespace
 }
