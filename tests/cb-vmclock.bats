@@ -122,7 +122,7 @@ watch_start()
 
 @test "create makes a device with a marker and nothing else, byte for byte" {
 	diff <(od -An -v -t x1 "$DEVICE") - <<-EOF
-	$(printf ' 56 43 4c 4b 70 00 00 00 01 00 ff 00 00 00 00 00')
+	$(printf ' 56 43 4c 4b 70 00 00 00 01 00 ff 00 02 00 00 00')
 	$(printf ' 01 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00')
 	$(for _ in 1 2 3 4 5; do
 		printf ' 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00\n'
@@ -140,7 +140,7 @@ watch_start()
 	version                                1
 	counter_id                             255                   invalid
 	time_type                              0                     utc
-	seq_count                              0
+	seq_count                              2
 	disruption_marker                      1
 	flags                                  0x0                   none
 	clock_status                           0                     unknown
@@ -437,7 +437,7 @@ watch_start()
 	has clock_status 2 synchronized
 	has time_type 1 tai
 	# In one write.
-	has seq_count 2
+	has seq_count 4
 }
 
 @test "names that are none are refused, with those that there are" {
@@ -458,7 +458,7 @@ watch_start()
 
 @test "seq_count goes on, wraps, and may be left odd" {
 	set_fields flags=1
-	has seq_count 2
+	has seq_count 4
 	set_fields seq_count=4294967294
 	set_fields flags=2
 	has seq_count 0
@@ -479,7 +479,7 @@ watch_start()
 	has disruption_marker 0
 	has vm_generation_counter 5
 	has clock_status 0 unknown
-	has seq_count 8
+	has seq_count 10
 	"$CB_VMCLOCK" create "$DEVICE" size=104 flags=vm_gen_counter_present
 	"$CB_VMCLOCK" disrupt "$DEVICE"
 	has disruption_marker 2
@@ -497,7 +497,7 @@ is_status()
 	[[ -z $output && -z $stderr ]]
 	has clock_status 2 synchronized
 	has disruption_marker 2
-	has seq_count 6
+	has seq_count 8
 	# On either side.
 	"$CB_VMCLOCK" disrupt --for=0 "$DEVICE"
 	has disruption_marker 3
@@ -663,7 +663,7 @@ disrupt_many()
 	((reads >= 10))
 	has disruption_marker 1500
 	# One write here before those.
-	has seq_count 3000
+	has seq_count 3002
 	DEVICE=$RIG/two
 	has disruption_marker 1001
 	is_running watch

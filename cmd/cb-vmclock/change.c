@@ -108,7 +108,10 @@ write_and_close(struct cb_vmclock_writer *w, const char *path,
 	cb_vmclock_write_close(w);
 }
 
-/* What a hypervisor without a clock of its own gives: a marker, no time. */
+/*
+ * What a hypervisor without a clock of its own gives: a marker, no time.  It
+ * was written once: readers of ClockBound's own never look at one that was not.
+ */
 int
 cb_create(const struct cb_options *o, const struct cb_operands *w)
 {
@@ -120,6 +123,7 @@ cb_create(const struct cb_options *o, const struct cb_operands *w)
 	put(&abi, "size", sizeof(abi));
 	put(&abi, "version", CB_VMCLOCK_VERSION);
 	put(&abi, "counter_id", CB_COUNTER_INVALID);
+	put(&abi, "seq_count", 2);
 	put(&abi, "disruption_marker", 1);
 	apply(&c, &abi, w->path);
 	if (!cb_vmclock_create(w->path, &abi))
