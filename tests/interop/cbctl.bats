@@ -17,7 +17,7 @@ setup()
 	reference cbctl
 	namespace_open
 	CBCTL=("${INSIDE[@]}" "$PEER")
-	"$CB_VMCLOCK" create "$VMCLOCK" seq_count=2
+	"$CB_VMCLOCK" create "$VMCLOCK"
 	SEGMENT=$RUN/shm1
 }
 

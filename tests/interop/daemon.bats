@@ -19,7 +19,7 @@ setup()
 	ORIGINAL=$PEER
 	reference ffi-2
 	namespace_open
-	"$CB_VMCLOCK" create "$VMCLOCK" seq_count=2
+	"$CB_VMCLOCK" create "$VMCLOCK"
 	truth_start 1000000
 	RIG_SERVERS=("${RIG_SERVERS[0]/minpoll*/minpoll 1 maxpoll 1 iburst}")
 	client_start

@@ -7,7 +7,8 @@
 #
 # One program, built for the other library, runs on each of the two.
 #
-# shellcheck disable=SC2154 # rig.bash's variables, and bats's
+# shellcheck disable=SC2030,SC2031 # each test is a shell of its own
+# shellcheck disable=SC2034,SC2154 # rig.bash's variables, and bats's
 
 bats_require_minimum_version 1.5.0
 
@@ -23,6 +24,7 @@ setup()
 	build_client program "$PEER"
 	# The daemon never hears of a time: this status does not come of age.
 	daemon_start
+	wait_ticks 1
 	stop daemon
 	poke "$SEGMENT" 68 4 "$FREE_RUNNING"
 }
@@ -153,9 +155,59 @@ stricter()
 
 @test "without the VMClock that it has to look at, ours opens and trusts nothing" {
 	stricter "status $UNKNOWN" "open error $NOT_INITIALIZED" 72 1 1
-	"$CB_VMCLOCK" create "$VMCLOCK" seq_count=2 disruption_marker=0
+	"$CB_VMCLOCK" create "$VMCLOCK" disruption_marker=0
 	both "status $FREE_RUNNING" 72 1 1
 	both "status $UNKNOWN" 72 1 1 56 8 7
 	"$CB_VMCLOCK" set "$VMCLOCK" version=2
 	stricter "status $UNKNOWN" "open error $NOT_SUPPORTED" 72 1 1
+}
+
+# lines NAME: readings so far, errors included.
+lines()
+{
+	wc -l <"$RIG/$1.log"
+}
+
+# has_read_on NAME LINES
+has_read_on()
+{
+	(($(lines "$1") > $2 + 10))
+}
+
+# under_readers OFFSET SIZE VALUE...: two readers have read a copy; now it says
+# disrupted, and is changed besides; and they have read on.
+under_readers()
+{
+	local name
+
+	broken
+	read_forever theirs program "$PEER" "$RIG/broken"
+	read_forever ours program "${OURS%/*}" "$RIG/broken"
+	readers_say "$FREE_RUNNING" theirs ours
+	# As a writer does it.
+	poke "$RIG/broken" 14 2 999
+	poke "$RIG/broken" 68 4 "$DISRUPTED"
+	while (($# > 0)); do
+		poke "$RIG/broken" "$1" "$2" "$3"
+		shift 3
+	done
+	for name in theirs ours; do
+		wait_until 5 has_read_on "$name" "$(lines "$name")"
+		stop "$name" || true
+	done
+}
+
+@test "both keep what they have read while nothing whole is there" {
+	# No layout yet; half written; wiped.
+	under_readers 12 2 0 14 2 1000
+	readers_say "$FREE_RUNNING" theirs ours
+	under_readers 14 2 1001
+	readers_say "$FREE_RUNNING" theirs ours
+	under_readers 14 2 0
+	readers_say "$FREE_RUNNING" theirs ours
+	# And here it is; or it is of a version that neither knows.
+	under_readers 14 2 1000
+	readers_say "$DISRUPTED" theirs ours
+	under_readers 12 2 9 14 2 1000
+	readers_say "error $NOT_SUPPORTED" theirs ours
 }

@@ -42,7 +42,7 @@ live()
 {
 	truth_start 3000000 10
 	client_start
-	"$CB_VMCLOCK" create "$VMCLOCK" seq_count=2
+	"$CB_VMCLOCK" create "$VMCLOCK"
 	daemon_watch --interval 10
 	wait_until 10 now_says SYNCHRONIZED
 	run "$INTEROP/live" "$OURS" "$1/libclockbound.so" 100 "$2" \
@@ -151,7 +151,7 @@ functions()
 	build_client for2 "$PEER"
 	truth_start 1000000
 	client_start
-	"$CB_VMCLOCK" create "$VMCLOCK" seq_count=2
+	"$CB_VMCLOCK" create "$VMCLOCK"
 	daemon_watch
 	wait_until 10 now_says SYNCHRONIZED
 	read_forever second for2 "$PEER" "$SEGMENT"
