@@ -13,9 +13,9 @@ load peers
 setup()
 {
 	rig_open
+	namespace_open
 	needs_counter
 	reference cbctl
-	namespace_open
 	CBCTL=("${INSIDE[@]}" "$PEER")
 	"$CB_VMCLOCK" create "$VMCLOCK"
 	SEGMENT=$RUN/shm1

@@ -15,10 +15,10 @@ load peers
 setup()
 {
 	rig_open
+	namespace_open
 	reference daemon-2
 	ORIGINAL=$PEER
 	reference ffi-2
-	namespace_open
 	"$CB_VMCLOCK" create "$VMCLOCK"
 	truth_start 1000000
 	RIG_SERVERS=("${RIG_SERVERS[0]/minpoll*/minpoll 1 maxpoll 1 iburst}")
@@ -42,7 +42,7 @@ original_start()
 	wait_until 30 now_says SYNCHRONIZED
 	run "$INTEROP/live" "$OURS" "$PEER/libclockbound.so" 30 "$SEGMENT" \
 	    "$VMCLOCK"
-	echo "$output"
+	echo "# $output" >&3
 	((status == 0))
 }
 
