@@ -153,7 +153,7 @@ stricter()
 	stricter "status $FREE_RUNNING" killed 48 8 0x7fffffffffffffff
 }
 
-@test "without the VMClock that it has to look at, ours opens and trusts nothing" {
+@test "where its VMClock cannot be read, ours opens and trusts nothing" {
 	stricter "status $UNKNOWN" "open error $NOT_INITIALIZED" 72 1 1
 	"$CB_VMCLOCK" create "$VMCLOCK" disruption_marker=0
 	both "status $FREE_RUNNING" 72 1 1

@@ -5,7 +5,7 @@
  * stand where we put them: clock_gettime() is ours, and the CPU's counter
  * traps into ours.
  *
- * usage: exact OURS THEIRS SEGMENTS FILE [SEED]
+ * usage: exact OURS THEIRS SEGMENTS FILE
  *
  * THEIRS says which version of segment is written to FILE.  Out comes
  *
@@ -53,7 +53,7 @@ struct range {
 static struct range earliest = { INT64_MAX, INT64_MIN };
 static struct range latest = { INT64_MAX, INT64_MIN };
 
-static uint64_t state;
+static uint64_t state = 1;
 
 int
 clock_gettime(clockid_t id, struct timespec *ts)
@@ -132,10 +132,11 @@ timespec_of(int64_t ns)
 
 /*
  * Since as_of: up to 20 minutes; just before, at and after the end of a
- * status; or before as_of, by what is taken as equal, or more.  A counter that
- * is behind is not compared: 3.x takes it as equal, however far it is.  Nor can
- * one be put on the very nanosecond at which a status ends: a tick is a
- * microsecond at most, so two are kept away.
+ * status; or before as_of, by what is taken as equal, or more.  Left out is
+ * where they differ by intent: a microsecond before as_of, to the nanosecond,
+ * is not yet too much for ours; a counter that is behind is never too far
+ * behind for 3.x.  A counter cannot be put on the very nanosecond at which a
+ * status ends: a tick is a microsecond at most, so two are kept away.
  */
 static int64_t
 random_age(bool is_counted)
@@ -306,12 +307,11 @@ main(int argc, char *argv[])
 	struct cb_shm_segment *s;
 	int64_t segments, limit;
 
-	if (argc != 5 && argc != 6)
-		errx(2, "usage: exact OURS THEIRS SEGMENTS FILE [SEED]");
+	if (argc != 5)
+		errx(2, "usage: exact OURS THEIRS SEGMENTS FILE");
 	ours = peer_load(argv[1]);
 	theirs = peer_load(argv[2]);
 	segments = strtoll(argv[3], NULL, 10);
-	state = argc == 6 ? strtoull(argv[5], NULL, 10) : 1;
 	limit = theirs.open3 != NULL ? V3_NS : V2_NS;
 	s = new_segment(argv[4], theirs.open3 != NULL);
 	if (peer_open(&ours, argv[4], "/none") != CLOCKBOUND_ERR_NONE ||

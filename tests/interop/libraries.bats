@@ -26,12 +26,13 @@ teardown()
 exactly()
 {
 	local range="0 to ([0-9]+)"
+	local line="^readings ([0-9]+), earliest $range, latest $range$"
 
 	run "$INTEROP/exact" "$OURS" "$1/libclockbound.so" "$2" "$RIG/segment"
 	((status != 77)) || skip "$output"
 	echo "# $output" >&3
 	((status == 0))
-	[[ $output =~ ^readings\ ([0-9]+),\ earliest\ $range,\ latest\ $range$ ]]
+	[[ $output =~ $line ]]
 	((BASH_REMATCH[1] == 4 * $2))
 	((BASH_REMATCH[2] <= $3 && BASH_REMATCH[3] <= $3))
 }
@@ -140,49 +141,62 @@ is_reading()
 # functions LIBRARY: what a program can call.
 functions()
 {
-	nm -D --defined-only "$1" | sed -n 's/.* T \(clockbound_[^@]*\).*/\1/p' |
-	    sort
+	nm -D --defined-only "$1" |
+	    sed -n 's/.* T \(clockbound_[^@]*\).*/\1/p' | sort
 }
 
-@test "a disruption reaches programs on 2.0.3's library, on 3.0's and on ours" {
-	local all="second ours"
-
-	reference ffi-2
-	build_client for2 "$PEER"
+# rig_with_vmclock: a daemon that has one, and has said synchronized.
+rig_with_vmclock()
+{
 	truth_start 1000000
 	client_start
 	"$CB_VMCLOCK" create "$VMCLOCK"
 	daemon_watch
 	wait_until 10 now_says SYNCHRONIZED
-	read_forever second for2 "$PEER" "$SEGMENT"
-	read_forever ours for2 "${OURS%/*}" "$SEGMENT"
-	if has_counter; then
-		reference ffi-3
-		build_client for3 "$PEER"
-		read_forever third for3 "$PEER" "$RUN/shm1"
-		all+=" third"
-	fi
-	# shellcheck disable=SC2086 # words
-	readers_say "$SYNCHRONIZED" $all
-	kill -s USR1 "${RIG_PID[daemon]}"
-	# shellcheck disable=SC2086
-	readers_say "$DISRUPTED" $all
-	kill -s USR2 "${RIG_PID[daemon]}"
-	# shellcheck disable=SC2086
-	readers_say "$SYNCHRONIZED" $all
+}
 
-	# By themselves, while the daemon sees nothing.
+# disrupt STATUS READER...: by a signal, then by the VMClock.  STATUS is what
+# readers say by themselves, while the daemon sees nothing.
+disrupt()
+{
+	local by_itself=$1
+
+	shift
+	readers_say "$SYNCHRONIZED" "$@"
+	kill -s USR1 "${RIG_PID[daemon]}"
+	readers_say "$DISRUPTED" "$@"
+	kill -s USR2 "${RIG_PID[daemon]}"
+	readers_say "$SYNCHRONIZED" "$@"
 	kill -s STOP "${RIG_PID[daemon]}"
 	"$CB_VMCLOCK" disrupt "$VMCLOCK"
-	readers_say "$UNKNOWN" second ours
-	[[ $all != *third ]] || readers_say "$DISRUPTED" third
+	readers_say "$by_itself" "$@"
 	kill -s CONT "${RIG_PID[daemon]}"
-	# shellcheck disable=SC2086
-	readers_say "$SYNCHRONIZED" $all
+	readers_say "$SYNCHRONIZED" "$@"
 	has_logged "disruption: marker 2, was 1"
 }
 
-@test "a daemon that comes to have a VMClock ends 3.0's readers, and no others" {
+@test "a disruption reaches programs on 2.0.3's library, as on ours" {
+	reference ffi-2
+	build_client program "$PEER"
+	rig_with_vmclock
+	read_forever second program "$PEER" "$SEGMENT"
+	read_forever ours program "${OURS%/*}" "$SEGMENT"
+	disrupt "$UNKNOWN" second ours
+}
+
+@test "a disruption reaches programs on 3.0's library, as on ours" {
+	needs_counter
+	reference ffi-3
+	build_client for3 "$PEER"
+	rig_with_vmclock
+	read_forever third for3 "$PEER" "$RUN/shm1"
+	reference ffi-2
+	build_client for2 "$PEER"
+	read_forever ours for2 "${OURS%/*}" "$RUN/shm1"
+	disrupt "$DISRUPTED" third ours
+}
+
+@test "a daemon that comes to have a VMClock ends no readers but 3.0's" {
 	needs_counter
 	reference ffi-3
 	build_client for3 "$PEER"

@@ -3,7 +3,8 @@
 #
 # Print the path of a part of ClockBound itself, the peer that ours has to
 # get along with.  It is built at the first call, out of the crate registry,
-# in the user's cache; nothing of it ever comes into this tree.
+# in the user's cache; nothing of it ever comes into this tree.  The daemon of
+# 3.0 steers the system's clock: it is not among them.
 # usage: reference.sh NAME
 #
 #	ffi-2		a directory: libclockbound.so, .a and clockbound.h
