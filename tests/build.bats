@@ -142,7 +142,8 @@ options_of_usage() {
 @test "the shell scripts are clean" {
 	shellcheck -x tests/tools/*.sh tests/bench/*.sh tests/*.bash .ci/run \
 	    tests/vm/*.sh tests/vm/*.bash tests/vm/init \
-	    tests/model/*.sh tests/model/*.bats \
+	    tests/model/*.sh tests/model/*.bats tests/interop/*.sh \
+	    tests/interop/*.bash tests/interop/*.bats \
 	    dist/completion/*.bash dist/openrc/* dist/freebsd/*
 	for script in dist/openrc/* dist/freebsd/*; do
 		sh -n "$script"
