@@ -86,6 +86,10 @@ TOOLS =		tests/tools/feed-sock tests/tools/fake-chronyd \
 # ClockBound's own library and ours in one process.
 PEERS =		tests/interop/exact tests/interop/live
 BENCHES =	tests/bench/now tests/bench/loop tests/bench/start
+# The first of them with another C library, where there is a compiler for it.
+MUSL_CC ?=	musl-gcc
+MUSL_SRCS =	tests/bench/now.c $(CLIENT_OBJS:.o=.c) lib/shm_write.c \
+		lib/vmclock_write.c
 MANUALS =	man/cb-daemon.8 man/cb-now.1 man/cb-status.1 \
 		man/cb-vmclock.1 \
 		man/clockbound.3 man/clockbound-observe.5 \
@@ -140,6 +144,11 @@ $(PEERS): %: %.o
 
 HEADERS =	$(wildcard lib/*.h cmd/*/*.h tests/unit/*.h tests/interop/*.h)
 
+tests/bench/now: EXTRA_LIBS = -pthread -ldl
+tests/bench/now-musl: $(MUSL_SRCS) $(HEADERS) Makefile
+	$(MUSL_CC) -std=c11 -D_GNU_SOURCE -Ilib $(WARNINGS) $(CPPFLAGS) \
+	    $(CFLAGS) $(LDFLAGS) -static -o $@ $(MUSL_SRCS)
+
 %.o: %.c $(HEADERS) Makefile
 	$(CC) $(ALL_CFLAGS) -c -o $@ $<
 
@@ -192,6 +201,7 @@ bench:
 	tests/tools/deps.sh build demo bench
 	@echo Building
 	@$(MAKE) -s all $(TOOLS) $(BENCHES)
+	@! command -v $(MUSL_CC) >/dev/null || $(MAKE) -s tests/bench/now-musl
 	tests/bench/bench.sh
 
 tests: $(UNIT_TESTS) $(MODELS) $(TOOLS)
@@ -273,7 +283,7 @@ UPDATE_LINKER =	[ -n "$(DESTDIR)" ] || ldconfig 2>/dev/null || :
 
 clean:
 	rm -f $(PROGRAMS) $(LIBRARIES) lib/libcb.a $(UNIT_TESTS) \
-	    $(MODELS) $(TOOLS) $(BENCHES) $(PEERS)
+	    $(MODELS) $(TOOLS) $(BENCHES) $(PEERS) tests/bench/now-musl
 	find lib cmd tests -name '*.o' -exec rm -f {} +
 
 .PHONY: all deps demo check check-vm check-model check-interop bench tests \

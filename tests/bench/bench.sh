@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: ISC
 #
-# make bench: what everything costs, as a table, in about a minute and a half.
+# make bench: what everything costs, as a table, in about two minutes.  The
+# README beside this says how to read it.
 #
-# Absolute figures are the machine's; a ratio is of two things measured side
-# by side.  A row that misses its target says so, and is no failure: only what
-# cannot be measured is.
+# A row that misses its target says so, and is no failure: only what cannot be
+# measured is.  What a machine has no tool for is left out, and said.
 #
 #	chronyd "server" <- chronyd "one"   <- cb-daemon, loop
 #	                 <- chronyd "eight" <- cb-daemon, loop
@@ -21,6 +21,7 @@ WINDOW_S=40
 STARTS=20
 ROUNDS=20
 RUNS=50
+READERS=(2 4 8)
 
 # What the programs say: "NAME VALUE" lines, by FILE.NAME.
 declare -A VALUE
@@ -97,9 +98,65 @@ open_rig()
 # Measurements
 #
 
+# The originals to measure beside, where they can be had.
+find_originals()
+{
+	local dir
+
+	ORIGINALS=()
+	if dir=$("$RIG_ROOT/tests/interop/reference.sh" ffi-2); then
+		ORIGINALS+=(-2 "$dir/libclockbound.so")
+	fi
+	if dir=$("$RIG_ROOT/tests/interop/reference.sh" ffi-3); then
+		ORIGINALS+=(-3 "$dir/libclockbound.so")
+	fi
+}
+
 bench_now()
 {
-	measure now "$BENCH/now" "$RIG/run-now"
+	local readers
+
+	measure now "$BENCH/now" -v "${ORIGINALS[@]}" "$RIG/run-now"
+	measure plain "$BENCH/now" "${ORIGINALS[@]}" "$RIG/run-now"
+	measure written "$BENCH/now" -vw "${ORIGINALS[@]}" "$RIG/run-now"
+	for readers in "${READERS[@]}"; do
+		measure "readers-$readers" "$BENCH/now" -v -n "$readers" \
+		    "$RIG/run-now"
+	done
+	if [[ -x $BENCH/now-musl ]]; then
+		measure musl "$BENCH/now-musl" -v "$RIG/run-now"
+	else
+		echo "no rows of musl: there is no musl-gcc" >&2
+	fi
+}
+
+# What a call executes, the VMClock's check included, but for clock_gettime(),
+# which is another under valgrind: it has no vDSO there.
+count_instructions()
+{
+	valgrind --tool=callgrind --callgrind-out-file="$RIG/callgrind" \
+	    --toggle-collect=clockbound_now "$BENCH/now" -v -s "$1" \
+	    "${ORIGINALS[@]}" "$RIG/run-now" >"$RIG/valgrind.log" 2>&1
+	callgrind_annotate --threshold=100 --auto=no "$RIG/callgrind" \
+	    2>"$RIG/annotate.log" | awk -v calls="$(awk '$1 == "calls" \
+	    { print $2 }' "$RIG/valgrind.log")" '
+	    /^ *[0-9,]+ \([ 0-9.]+%\)/ && !/PROGRAM TOTALS/ &&
+	    !/[^:]:clock_gettime[@ ]/ { gsub(",", "", $1); sum += $1 }
+	    END { print "count", sum / calls }'
+}
+
+bench_instructions()
+{
+	local name
+
+	if ! command -v valgrind >/dev/null; then
+		echo "no counts of instructions: there is no valgrind" >&2
+		return
+	fi
+	for name in shm0 shm1 ffi-2 ffi-3; do
+		[[ -n ${VALUE[now.$name]-} ]] || continue
+		measure "$name" count_instructions "$name"
+	done
 }
 
 # The commands take turns; of each command the median of its medians.
@@ -214,16 +271,41 @@ row()
 	}' | sed 's/ *$//'
 }
 
-# Where there is a counter.
-print_counter_rows()
+# reading_row WHAT RUN SUBJECT TARGET: beside the clock in the same run.
+reading_row()
 {
-	[[ -n ${VALUE[now.now_counter_alone_ns]-} ]] || return 0
-	row "clockbound_now() of shm1, alone" \
-	    "${VALUE[now.now_counter_alone_ns]}" ns \
-	    1.05 clock_gettime "${VALUE[now.clock_counter_alone_ns]}"
-	row "  ... ${VALUE[now.writes_per_s]} writes a second" \
-	    "${VALUE[now.now_counter_written_ns]}" ns \
-	    1.05 clock_gettime "${VALUE[now.clock_counter_written_ns]}"
+	[[ -n ${VALUE[$2.$3]-} ]] || return 0
+	row "$1" "${VALUE[$2.$3]}" ns "$4" clock_gettime "${VALUE[$2.clock]}"
+}
+
+# original_row WHAT RUN SUBJECT ORIGINAL NAME: beside ClockBound's library.
+original_row()
+{
+	[[ -n ${VALUE[$2.$3]-} && -n ${VALUE[$2.$4]-} ]] || return 0
+	row "$1" "${VALUE[$2.$3]}" ns - "$5" "${VALUE[$2.$4]}"
+}
+
+# print_reading SEGMENT TARGET ORIGINAL NAME
+print_reading()
+{
+	local readers
+
+	reading_row "clockbound_now() of $1" now "$1" "$2"
+	original_row "" now "$1" "$3" "$4"
+	reading_row "  no VMClock to be checked" plain "$1" "$2"
+	original_row "" plain "$1" "$3" "$4"
+	reading_row "  ${VALUE[written.writes_per_s]} writes a second" \
+	    written "$1" "$2"
+	original_row "" written "$1" "$3" "$4"
+	for readers in "${READERS[@]}"; do
+		reading_row "  $readers readers at once, each" \
+		    "readers-$readers" "$1" "$2"
+	done
+	reading_row "  static, with musl" musl "$1" "$2"
+	[[ -n ${VALUE[$1.count]-} ]] || return 0
+	row "  instructions" "${VALUE[$1.count]}" "" 130
+	[[ -n ${VALUE[$3.count]-} ]] || return 0
+	row "" "${VALUE[$1.count]}" "" - "$4" "${VALUE[$3.count]}"
 }
 
 print_table()
@@ -232,12 +314,8 @@ print_table()
 
 	printf '\n%-38s %8s      %-24s %6s  %s\n' "" "figure" "beside" "ratio" \
 	    "target"
-	row "clockbound_now() of shm0, alone" "${VALUE[now.now_alone_ns]}" \
-	    ns 1.25 clock_gettime "${VALUE[now.clock_alone_ns]}"
-	row "  ... ${VALUE[now.writes_per_s]} writes a second" \
-	    "${VALUE[now.now_written_ns]}" ns \
-	    1.25 clock_gettime "${VALUE[now.clock_written_ns]}"
-	print_counter_rows
+	print_reading shm0 1.25 ffi-2 "ClockBound 2.0.3"
+	print_reading shm1 1.05 ffi-3 "ClockBound 3.0-rc"
 	row "cb-now, the process" "${VALUE[process.cb-now]}" ms \
 	    1.00 true "${VALUE[process.true]}"
 	row "" "${VALUE[process.cb-now]}" ms \
@@ -260,8 +338,10 @@ print_table()
 	done
 }
 
+find_originals
 open_rig
 bench_now
+bench_instructions
 bench_processes
 bench_start one
 bench_start eight

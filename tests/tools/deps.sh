@@ -19,7 +19,8 @@ packages() {
 	vm)	echo "xz-utils:xz debootstrap:debootstrap" \
 		    "e2fsprogs:mke2fs" ;;
 	model)	echo "spin:spin" ;;
-	bench)	echo "hyperfine:hyperfine" ;;
+	bench)	echo "hyperfine:hyperfine valgrind:valgrind" \
+		    "musl-tools:musl-gcc" ;;
 	*)	echo "deps.sh: $1: expected build, demo, check, vm," \
 		    "model or bench" >&2
 		exit 2 ;;
