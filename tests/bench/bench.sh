@@ -22,6 +22,7 @@ STARTS=20
 ROUNDS=20
 RUNS=50
 READERS=(2 4 8)
+SHARERS=(1 8)
 
 # What the programs say: "NAME VALUE" lines, by FILE.NAME.
 declare -A VALUE
@@ -121,6 +122,10 @@ bench_now()
 	measure written "$BENCH/now" -vw "${ORIGINALS[@]}" "$RIG/run-now"
 	for readers in "${READERS[@]}"; do
 		measure "readers-$readers" "$BENCH/now" -v -n "$readers" \
+		    "$RIG/run-now"
+	done
+	for readers in "${SHARERS[@]}"; do
+		measure "sharers-$readers" "$BENCH/now" -ov -n "$readers" \
 		    "$RIG/run-now"
 	done
 	if [[ -x $BENCH/now-musl ]]; then
@@ -300,6 +305,10 @@ print_reading()
 	for readers in "${READERS[@]}"; do
 		reading_row "  $readers readers at once, each" \
 		    "readers-$readers" "$1" "$2"
+	done
+	for readers in "${SHARERS[@]}"; do
+		reading_row "  $readers of a shared context, each" \
+		    "sharers-$readers" "$1" -
 	done
 	reading_row "  static, with musl" musl "$1" "$2"
 	[[ -n ${VALUE[$1.count]-} ]] || return 0

@@ -3,11 +3,12 @@
  * What clockbound_now() costs beside clock_gettime(CLOCK_REALTIME), and beside
  * ClockBound's own C libraries: batches of each take turns.
  *
- * usage: now [-vw] [-n READERS] [-s SUBJECT] [-2 LIBRARY] [-3 LIBRARY] DIR
+ * usage: now [-ovw] [-n READERS] [-s SUBJECT] [-2 LIBRARY] [-3 LIBRARY] DIR
  *
  *	-v	the segments ask for the check of a VMClock, a simulated one
  *	-w	a process on another processor writes 1000 times a second
  *	-n	so many threads at once, each with a context of its own
+ *	-o	one context for all of them
  *	-s	one batch of this subject and nothing else, for a profiler
  *	-2, -3	the C libraries of ClockBound 2.x, on shm0, and 3.x, on shm1
  *	DIR	an empty run directory, left as one
@@ -43,7 +44,7 @@
 #define BATCH_CALLS	50000
 #define ROUNDS		240
 #define MAX_READERS	8
-#define MAX_SUBJECTS	6
+#define MAX_SUBJECTS	5
 #define PAUSE_NS	1000000
 #define MARKER		7
 
@@ -78,6 +79,8 @@ struct bench {
 	size_t n_rounds;
 	bool has_vmclock;
 	bool has_writer;
+	bool is_shared;
+	clockbound_ctx *shared[MAX_SUBJECTS];
 	struct cb_shm_writer writer;
 	char dir[PATH_MAX - 16];
 	char vmclock[PATH_MAX];
@@ -264,6 +267,15 @@ open_subject(const struct bench *b, const struct subject *s)
 	return ctx;
 }
 
+static clockbound_ctx *
+open_shared(const char *path, const char *vmclock, clockbound_err *error)
+{
+	const clockbound_options o = { .shm_path = path,
+		.vmclock_path = vmclock, .shared = 1 };
+
+	return clockbound_open_options(&o, error);
+}
+
 /* All readers call the same at the same time. */
 static void *
 read_in_turn(void *arg)
@@ -275,7 +287,8 @@ read_in_turn(void *arg)
 	/* Away from the writer, while there is room. */
 	pin_to(r->index + 1);
 	for (size_t i = 0; i < b->n_subjects; i++)
-		ctx[i] = open_subject(b, &b->subjects[i]);
+		ctx[i] = b->is_shared ? b->shared[i] :
+		    open_subject(b, &b->subjects[i]);
 	for (size_t round = 0; round < b->n_rounds; round++) {
 		if (r->index == 0 && !b->has_writer)
 			publish(b);
@@ -297,6 +310,8 @@ run_readers(struct bench *b)
 	    (unsigned)b->n_readers);
 	if (errno != 0)
 		err(1, "pthread_barrier_init");
+	for (size_t i = 0; b->is_shared && i < b->n_subjects; i++)
+		b->shared[i] = open_subject(b, &b->subjects[i]);
 	for (size_t i = 0; i < b->n_readers; i++) {
 		readers[i] = (struct reader){ .bench = b, .index = i };
 		errno = pthread_create(&readers[i].thread, NULL, read_in_turn,
@@ -355,8 +370,6 @@ static void
 add_subject(struct bench *b, const char *name, const char *segment,
     struct library library)
 {
-	if (b->n_subjects == MAX_SUBJECTS)
-		errx(2, "more than %d subjects", MAX_SUBJECTS);
 	b->subjects[b->n_subjects++] = (struct subject){ .name = name,
 		.segment = segment, .library = library };
 }
@@ -403,22 +416,33 @@ keep_only(struct bench *b, const char *name)
 }
 
 static void
-parse_options(struct bench *b, int argc, char *argv[])
+add_own(struct bench *b)
 {
-	static const char usage[] = "usage: now [-vw] [-n READERS] "
-	    "[-s SUBJECT] [-2 LIBRARY] [-3 LIBRARY] DIR";
-	struct library own = { .open = clockbound_vmclock_open,
-		.now = clockbound_now };
-	const char *only = NULL;
-	int opt;
+	struct library own = {
+		.open = b->is_shared ? open_shared : clockbound_vmclock_open,
+		.now = clockbound_now
+	};
 
-	b->n_readers = 1;
 	add_subject(b, "clock", NULL, own);
 	add_subject(b, "shm0", CB_SHM_V2_NAME, own);
 	if (CB_COUNTER_ID != CB_COUNTER_INVALID)
 		add_subject(b, "shm1", CB_SHM_V3_NAME, own);
-	while ((opt = getopt(argc, argv, "+vwn:s:2:3:")) != -1)
+}
+
+static void
+parse_options(struct bench *b, int argc, char *argv[])
+{
+	static const char usage[] = "usage: now [-ovw] [-n READERS] "
+	    "[-s SUBJECT] [-2 LIBRARY] [-3 LIBRARY] DIR";
+	const char *only = NULL, *two = NULL, *three = NULL;
+	int opt;
+
+	b->n_readers = 1;
+	while ((opt = getopt(argc, argv, "+ovwn:s:2:3:")) != -1)
 		switch (opt) {
+		case 'o':
+			b->is_shared = true;
+			break;
 		case 'v':
 			b->has_vmclock = true;
 			break;
@@ -432,22 +456,29 @@ parse_options(struct bench *b, int argc, char *argv[])
 			only = optarg;
 			break;
 		case '2':
-			add_subject(b, "ffi-2", CB_SHM_V2_NAME,
-			    load_library(optarg, false));
+			two = optarg;
 			break;
 		case '3':
-			add_subject(b, "ffi-3", CB_SHM_V3_NAME,
-			    load_library(optarg, true));
+			three = optarg;
 			break;
 		default:
 			errx(2, "%s", usage);
 		}
+	/* Those libraries have no contexts for several threads. */
 	if (argc != optind + 1 || b->n_readers < 1 ||
-	    b->n_readers > MAX_READERS)
+	    b->n_readers > MAX_READERS ||
+	    (b->is_shared && (two != NULL || three != NULL)))
 		errx(2, "%s", usage);
 	b->n_rounds = ROUNDS / b->n_readers;
 	snprintf(b->dir, sizeof(b->dir), "%s", argv[optind]);
 	snprintf(b->vmclock, sizeof(b->vmclock), "%s/vmclock", b->dir);
+	add_own(b);
+	if (two != NULL)
+		add_subject(b, "ffi-2", CB_SHM_V2_NAME,
+		    load_library(two, false));
+	if (three != NULL)
+		add_subject(b, "ffi-3", CB_SHM_V3_NAME,
+		    load_library(three, true));
 	if (only != NULL)
 		keep_only(b, only);
 }
