@@ -13,10 +13,11 @@
  *	-2, -3	the C libraries of ClockBound 2.x, on shm0, and 3.x, on shm1
  *	DIR	an empty run directory, left as one
  *
- * Out come lines "NAME VALUE": for each subject the median of its batches, in
- * nanoseconds a call, and how often the writer wrote each second.  It is the
- * thread's processor time that is counted: neither other processes nor more
- * threads than processors add to it.  Threads that share a core do.
+ * Out come lines "NAME VALUE": for each subject the nanoseconds a call of the
+ * batch that a tenth of them undercut, and how often the writer wrote each
+ * second.  It is the thread's processor time that is counted: neither other
+ * processes nor more threads than processors add to it.  What shares the core
+ * does, which is why it is not the median.
  */
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -357,7 +358,7 @@ report(struct bench *b)
 
 	for (size_t i = 0; i < b->n_subjects; i++) {
 		qsort(b->ns[i], n, sizeof(b->ns[i][0]), compare);
-		printf("%s %.2f\n", b->subjects[i].name, b->ns[i][n / 2]);
+		printf("%s %.2f\n", b->subjects[i].name, b->ns[i][n / 10]);
 	}
 	printf("calls %d\n", BATCH_CALLS);
 }
