@@ -713,8 +713,9 @@ now_anew(clockbound_ctx *ctx, clockbound_now_result *res,
  */
 
 /*
- * The interval while neither end has moved by a second: without a division,
- * and without a branch, since a carry is as likely as not.
+ * The interval while neither end has moved by a second: without a division.  A
+ * CPU foresees the carries, of which each comes and goes once a second: what is
+ * after such a branch need not wait for the counter.
  */
 static inline void
 set_soon(const struct cb_shm_lines *l, uint64_t ticks,
@@ -723,12 +724,18 @@ set_soon(const struct cb_shm_lines *l, uint64_t ticks,
 	int64_t n = (int64_t)(ticks << l->shift);
 	int64_t early_ns = l->earliest.tv_nsec + cb_wide_floor(n, l->early);
 	int64_t late_ns = l->latest.tv_nsec - cb_wide_floor(n, l->late);
-	bool early = early_ns >= CB_NS_PER_S, late = late_ns >= CB_NS_PER_S;
+	time_t early_s = l->earliest.tv_sec, late_s = l->latest.tv_sec;
 
-	res->earliest.tv_sec = l->earliest.tv_sec + early;
-	res->earliest.tv_nsec = early ? early_ns - CB_NS_PER_S : early_ns;
-	res->latest.tv_sec = l->latest.tv_sec + late;
-	res->latest.tv_nsec = late ? late_ns - CB_NS_PER_S : late_ns;
+	if (__builtin_expect(early_ns >= CB_NS_PER_S, 0)) {
+		early_ns -= CB_NS_PER_S;
+		early_s++;
+	}
+	if (__builtin_expect(late_ns >= CB_NS_PER_S, 0)) {
+		late_ns -= CB_NS_PER_S;
+		late_s++;
+	}
+	res->earliest = (struct timespec){ early_s, early_ns };
+	res->latest = (struct timespec){ late_s, late_ns };
 }
 
 /* Was the VMClock not written to?  It is looked at after the clocks. */
