@@ -35,6 +35,8 @@
 
 /* A snapshot this old makes us look for another, at most this often. */
 #define LOOK_NS		CB_NS_PER_S
+/* A call within this time of a slow answer is given the width of its end. */
+#define SOON_NS		100000
 
 /* What stands for the VMClock's seq_count where there is none to watch. */
 static const _Atomic uint32_t no_seq;
@@ -53,12 +55,9 @@ struct answer {
 	struct seen passed_over;
 	bool is_counted;
 	struct cb_shm_lines lines;	/* version 3, and else: */
-	/*
-	 * A coarse clock stands still for milliseconds, and the width with it:
-	 * most calls find it here.  With version 3 only the status counts.
-	 */
+	/* That of SOON_NS later.  With version 3 only the status counts. */
 	struct cb_now_width width;
-	struct timespec width_mono;
+	struct timespec width_real;
 	const _Atomic uint32_t *seq;	/* the VMClock's, or no_seq */
 	uint32_t width_seq;		/* as it was */
 };
@@ -468,7 +467,7 @@ read_place(clockbound_ctx *ctx, struct place *p, struct cb_shm_reader *r,
  */
 static clockbound_clock_status
 status_by_marker(clockbound_ctx *ctx, const struct cb_shm_bound *b,
-    clockbound_clock_status status, struct answer *a)
+    clockbound_clock_status status, int64_t mono, struct answer *a)
 {
 	const struct cb_vmclock_page *page = ctx->vmclock.page;
 	uint64_t marker;
@@ -477,7 +476,7 @@ status_by_marker(clockbound_ctx *ctx, const struct cb_shm_bound *b,
 	a->width_seq = 0;
 	if (!b->disruption_support || status == CLOCKBOUND_STA_DISRUPTED)
 		return status;
-	follow_vmclock(ctx, cb_ts_ns(&a->width_mono));
+	follow_vmclock(ctx, mono);
 	if (!cb_vmclock_read_marker(page, &a->width_seq, &marker))
 		return CLOCKBOUND_STA_UNKNOWN;
 	a->seq = &page->seq_count;
@@ -488,12 +487,16 @@ status_by_marker(clockbound_ctx *ctx, const struct cb_shm_bound *b,
 	    CLOCKBOUND_STA_UNKNOWN;
 }
 
-/* The interval and its status, before the VMClock has a say, and its age. */
+/*
+ * The interval and its status, before the VMClock has a say, and its age; all
+ * of that as it will be for the last of the calls that come soon.
+ */
 static clockbound_err_kind
 now_at(const struct cb_shm_bound *b, const clockbound_reading *now,
     struct cb_now_width *w, clockbound_now_result *res, int64_t *age)
 {
 	uint64_t ticks = now->counter - b->lines.as_of_tsc;
+	int64_t mono = cb_ts_ns(&now->mono), soon = mono + SOON_NS;
 	clockbound_err_kind kind;
 
 	if (b->is_counted) {
@@ -501,10 +504,12 @@ now_at(const struct cb_shm_bound *b, const clockbound_reading *now,
 		    cb_now_at_elapsed(&b->lines, ticks);
 		return cb_now_at_counter(b, now->counter, res);
 	}
-	*age = cb_ts_ns(&now->mono) - b->as_of;
-	kind = cb_now_at_mono(b, &now->mono, w);
-	if (kind == CLOCKBOUND_ERR_NONE)
+	*age = soon - b->as_of;
+	kind = cb_now_at_mono(b, mono, w);
+	if (kind == CLOCKBOUND_ERR_NONE) {
+		cb_now_at_mono(b, soon, w);
 		cb_now_at_real(w, &now->real, res);
+	}
 	return kind;
 }
 
@@ -561,10 +566,11 @@ answer_from(clockbound_ctx *ctx, struct place *p, struct cb_shm_reader *r,
 	a->answered = seen_of(r);
 	a->is_counted = b->is_counted;
 	a->lines = b->lines;
-	a->width_mono = now.mono;
+	a->width_real = now.real;
 	kind = now_at(b, &now, &a->width, res, &age);
 	a->width.status = status_by_marker(ctx, b, kind ==
-	    CLOCKBOUND_ERR_NONE ? res->clock_status : b->status, a);
+	    CLOCKBOUND_ERR_NONE ? res->clock_status : b->status,
+	    cb_ts_ns(&now.mono), a);
 	/* On another host the counter may be anywhere. */
 	if (kind != CLOCKBOUND_ERR_NONE && b->is_counted &&
 	    a->width.status == CLOCKBOUND_STA_DISRUPTED)
@@ -576,6 +582,9 @@ answer_from(clockbound_ctx *ctx, struct place *p, struct cb_shm_reader *r,
 		if (is_too_much(ctx, res, age))
 			a->width.status = CLOCKBOUND_STA_UNKNOWN;
 	}
+	/* This call is not a later one. */
+	if (!b->is_counted)
+		cb_now_at(b, &now.real, &now.mono, res);
 	res->clock_status = a->width.status;
 	return kind;
 }
@@ -749,15 +758,23 @@ is_undisturbed(const struct answer *a, uintptr_t zero)
 	    a->width_seq;
 }
 
+/*
+ * How much later this is than the slow answer, CLOCK_REALTIME tells: it and
+ * the clock of as_of run alike, but for steps.  A step forwards ends the width's
+ * time.  One backwards goes unseen when it ends in that very time; but from a
+ * step to the next write no segment knows what CLOCK_REALTIME is, and whoever
+ * reads it errs by the step, whatever the width.
+ */
 static inline bool
 now_by_clocks(const struct answer *a, clockbound_now_result *res)
 {
-	struct timespec real, mono;
+	struct timespec real;
 
 	if (!is_current(&a->answered) || !is_current(&a->passed_over) ||
-	    !read_clocks(&real, &mono) ||
-	    mono.tv_nsec != a->width_mono.tv_nsec ||
-	    mono.tv_sec != a->width_mono.tv_sec || !is_undisturbed(a, 0))
+	    clock_gettime(CLOCK_REALTIME, &real) == -1 ||
+	    real.tv_sec != a->width_real.tv_sec ||
+	    (unsigned long)(real.tv_nsec - a->width_real.tv_nsec) >= SOON_NS ||
+	    !is_undisturbed(a, 0))
 		return false;
 	cb_now_at_real(&a->width, &real, res);
 	return true;

@@ -24,10 +24,10 @@ aged_status(const struct cb_shm_bound *b, int64_t elapsed)
 }
 
 clockbound_err_kind
-cb_now_at_mono(const struct cb_shm_bound *b, const struct timespec *mono,
+cb_now_at_mono(const struct cb_shm_bound *b, int64_t mono,
     struct cb_now_width *w)
 {
-	int64_t elapsed = cb_ts_ns(mono) - b->as_of;
+	int64_t elapsed = mono - b->as_of;
 	uint64_t half;
 
 	if (elapsed < 0) {
@@ -49,7 +49,7 @@ cb_now_at(const struct cb_shm_bound *b, const struct timespec *real,
     const struct timespec *mono, clockbound_now_result *res)
 {
 	struct cb_now_width w;
-	clockbound_err_kind kind = cb_now_at_mono(b, mono, &w);
+	clockbound_err_kind kind = cb_now_at_mono(b, cb_ts_ns(mono), &w);
 
 	if (kind == CLOCKBOUND_ERR_NONE)
 		cb_now_at_real(&w, real, res);

@@ -287,7 +287,7 @@ struct cb_now_width {
 
 /* The half-width is bound_ns + (mono - as_of) * max_drift_ppb. */
 clockbound_err_kind cb_now_at_mono(const struct cb_shm_bound *,
-    const struct timespec *mono, struct cb_now_width *);
+    int64_t mono, struct cb_now_width *);
 /* The same, around CLOCK_REALTIME, which was read before mono. */
 clockbound_err_kind cb_now_at(const struct cb_shm_bound *,
     const struct timespec *real, const struct timespec *mono,

@@ -335,6 +335,43 @@ now_is_realtime_in_the_middle_of_the_bound(struct cb_shm_writer *w,
 	CHECK_EQ(res.clock_status, SYNC);
 }
 
+static int64_t
+half_of(const clockbound_now_result *res)
+{
+	return (cb_ts_ns(&res->latest) - cb_ts_ns(&res->earliest)) / 2;
+}
+
+/* The second of two calls within 0.1 ms is given the width of its end. */
+static void
+now_soon_again_is_no_narrower_than_it_has_to_be(struct cb_shm_writer *w,
+    clockbound_ctx *ctx)
+{
+	int64_t as_of = mono_now() - S(3), before, between;
+	struct cb_shm_v2 v2 = body_of(as_of, S(1), 100000000, SYNC);
+	const struct timespec pause = { 0, 200000 };
+	clockbound_now_result first, second;
+	int soon = 0;
+
+	for (int i = 0; i < 100; i++) {
+		cb_shm_write(w, &v2);
+		CHECK(clockbound_now(ctx, &first) == NULL);
+		CHECK(clockbound_now(ctx, &second) == NULL);
+		between = cb_ts_ns(&second.latest) - half_of(&second) -
+		    cb_ts_ns(&first.latest) + half_of(&first);
+		if (between < 99999) {
+			CHECK_EQ(half_of(&second) - half_of(&first), 10000);
+			soon++;
+		}
+		nanosleep(&pause, NULL);
+		before = mono_now();
+		CHECK(clockbound_now(ctx, &second) == NULL);
+		CHECK(half_of(&second) >= S(1) + (before - as_of) / 10);
+		CHECK(half_of(&second) <=
+		    S(1) + (mono_now() - as_of) / 10 + 1);
+	}
+	CHECK(soon > 0);
+}
+
 static void
 now_without_a_vmclock_to_watch_is_unknown(struct cb_shm_writer *w,
     clockbound_ctx *ctx)
@@ -391,6 +428,7 @@ try_with_a_file(void)
 		ctx = clockbound_vmclock_open("shm0", "vmclock", NULL);
 		if (CHECK(ctx != NULL)) {
 			now_is_realtime_in_the_middle_of_the_bound(&w, ctx);
+			now_soon_again_is_no_narrower_than_it_has_to_be(&w, ctx);
 			now_without_a_vmclock_to_watch_is_unknown(&w, ctx);
 			now_of_a_segment_from_the_future_is_a_breach(&w, ctx);
 		}
