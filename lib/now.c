@@ -451,11 +451,15 @@ read_place(clockbound_ctx *ctx, struct place *p, struct cb_shm_reader *r,
 
 	do {
 		kind = cb_shm_read(r);
-		if (clockbound_read_clocks(now) == -1)
+		if (!read_clocks(&now->real, &now->mono))
 			return CLOCKBOUND_ERR_SYSCALL;
+		/* To wait for it costs more than both of these. */
+		if (r->bound.is_counted)
+			now->counter = cb_counter_read();
 	} while ((kind != CLOCKBOUND_ERR_NONE || is_old(&r->bound, now)) &&
 	    look_again(ctx, p, r, cb_ts_ns(&now->mono)));
-	cb_counter_fence();
+	if (r->bound.is_counted)
+		cb_counter_fence();
 	atomic_thread_fence(memory_order_acquire);
 	return kind;
 }
@@ -495,11 +499,12 @@ static clockbound_err_kind
 now_at(const struct cb_shm_bound *b, const clockbound_reading *now,
     struct cb_now_width *w, clockbound_now_result *res, int64_t *age)
 {
-	uint64_t ticks = now->counter - b->lines.as_of_tsc;
 	int64_t mono = cb_ts_ns(&now->mono), soon = mono + SOON_NS;
 	clockbound_err_kind kind;
+	uint64_t ticks;
 
 	if (b->is_counted) {
+		ticks = now->counter - b->lines.as_of_tsc;
 		*age = ticks > INT64_MAX ? 0 :
 		    cb_now_at_elapsed(&b->lines, ticks);
 		return cb_now_at_counter(b, now->counter, res);
