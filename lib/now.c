@@ -606,10 +606,10 @@ struct work {
 static clockbound_err_kind
 work_out(clockbound_ctx *ctx, struct work *w)
 {
-	struct answer second = no_answer;
 	clockbound_err_kind kind, other;
+	struct answer second;
 
-	w->answer = no_answer;
+	w->answer.passed_over = no_answer.passed_over;
 	w->by = w->reader[0];
 	kind = answer_from(ctx, &ctx->place[0], w->reader[0], &w->answer,
 	    &w->now);
@@ -632,7 +632,8 @@ work_alone(clockbound_ctx *ctx, struct work *w)
 {
 	clockbound_err_kind kind;
 
-	ctx->last = no_answer;
+	/* That much makes it none. */
+	ctx->last.answered = no_answer.answered;
 	w->reader[0] = &ctx->place[0].reader;
 	w->reader[1] = &ctx->place[1].reader;
 	kind = work_out(ctx, w);
