@@ -62,8 +62,17 @@ struct answer {
 	uint32_t width_seq;		/* as it was */
 };
 
-#define ANSWER_WORDS	(sizeof(struct answer) / sizeof(uint32_t))
-_Static_assert(sizeof(struct answer) % sizeof(uint32_t) == 0, "words");
+/*
+ * As it is shared: a field that was written in two parts would be waited for
+ * when it is read, so that the words are as long as the CPU's.
+ */
+#define ANSWER_WORDS	(sizeof(struct answer) / sizeof(uintptr_t))
+_Static_assert(sizeof(struct answer) % sizeof(uintptr_t) == 0, "words");
+
+union copy {
+	uintptr_t words[ANSWER_WORDS];
+	struct answer answer;
+};
 
 /* No clock has been read, and no segment. */
 static const struct answer no_answer = {
@@ -97,7 +106,7 @@ struct clockbound_ctx {
 	_Atomic pid_t holder;	/* who may change what others read; 0: none */
 	_Atomic unsigned changes;	/* of mappings; odd: in the middle */
 	_Atomic uint16_t generation;	/* seqlock.h: of */
-	_Atomic uint32_t answer[ANSWER_WORDS];
+	_Atomic uintptr_t answer[ANSWER_WORDS];
 	char text[];			/* of the paths */
 };
 
@@ -314,23 +323,26 @@ let_go(clockbound_ctx *ctx)
 static void
 store_answer(clockbound_ctx *ctx, const struct answer *a)
 {
-	uint32_t words[ANSWER_WORDS];
+	union copy copy = { .answer = *a };
+	uint16_t odd = cb_seqlock_open(&ctx->generation);
 
-	memcpy(words, a, sizeof(words));
-	cb_seqlock_write(&ctx->generation, ctx->answer, words, ANSWER_WORDS);
+	for (size_t i = 0; i < ANSWER_WORDS; i++)
+		atomic_store_explicit(&ctx->answer[i], copy.words[i],
+		    memory_order_relaxed);
+	cb_seqlock_close(&ctx->generation, odd);
 }
 
 static bool
-load_answer(const clockbound_ctx *ctx, struct answer *a)
+load_answer(const clockbound_ctx *ctx, union copy *copy)
 {
-	uint32_t words[ANSWER_WORDS];
-	uint16_t generation;
+	uint16_t seen;
 
-	if (!cb_seqlock_read(&ctx->generation, ctx->answer, words,
-	    ANSWER_WORDS, &generation))
+	if (!cb_seqlock_begin(&ctx->generation, &seen))
 		return false;
-	memcpy(a, words, sizeof(*a));
-	return true;
+	for (size_t i = 0; i < ANSWER_WORDS; i++)
+		copy->words[i] = atomic_load_explicit(&ctx->answer[i],
+		    memory_order_relaxed);
+	return cb_seqlock_end(&ctx->generation, seen);
 }
 
 /* Around a change of a mapping: what was read across one is of two files. */
@@ -811,9 +823,10 @@ now_again(const struct answer *a, clockbound_now_result *res)
 static __attribute__((noinline)) const clockbound_err *
 now_slowly(clockbound_ctx *ctx, clockbound_now_result *res)
 {
-	struct answer a;
+	union copy copy;
 
-	if (ctx->is_shared && load_answer(ctx, &a) && now_again(&a, res))
+	if (ctx->is_shared && load_answer(ctx, &copy) &&
+	    now_again(&copy.answer, res))
 		return NULL;
 	return now_anew(ctx, res, NULL);
 }
