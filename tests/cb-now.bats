@@ -223,7 +223,7 @@ age_segment()
 }
 
 @test "refuses versions that it does not know" {
-	refuses_poked "unsupported version" 12 2 1 9 0xffff
+	refuses_poked "unsupported version" 12 2 9 0xffff
 	# Whatever the size: that belongs to the version.
 	poke "$SEGMENT" 8 4 0
 	refuses_poked "unsupported version" 12 2 9
