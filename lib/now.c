@@ -503,16 +503,11 @@ status_by_marker(clockbound_ctx *ctx, const struct cb_shm_bound *b,
 	    CLOCKBOUND_STA_UNKNOWN;
 }
 
-/*
- * The interval and its status, before the VMClock has a say, and its age; all
- * of that as it will be for the last of the calls that come soon.
- */
+/* The interval and its status, before the VMClock has a say, and its age. */
 static clockbound_err_kind
 now_at(const struct cb_shm_bound *b, const clockbound_reading *now,
-    struct cb_now_width *w, clockbound_now_result *res, int64_t *age)
+    clockbound_now_result *res, int64_t *age)
 {
-	int64_t mono = cb_ts_ns(&now->mono), soon = mono + SOON_NS;
-	clockbound_err_kind kind;
 	uint64_t ticks;
 
 	if (b->is_counted) {
@@ -521,13 +516,8 @@ now_at(const struct cb_shm_bound *b, const clockbound_reading *now,
 		    cb_now_at_elapsed(&b->lines, ticks);
 		return cb_now_at_counter(b, now->counter, res);
 	}
-	*age = soon - b->as_of;
-	kind = cb_now_at_mono(b, mono, w);
-	if (kind == CLOCKBOUND_ERR_NONE) {
-		cb_now_at_mono(b, soon, w);
-		cb_now_at_real(w, &now->real, res);
-	}
-	return kind;
+	*age = cb_ts_ns(&now->mono) - b->as_of;
+	return cb_now_at(b, &now->real, &now->mono, res);
 }
 
 static bool
@@ -542,8 +532,9 @@ static bool
 is_too_much(const clockbound_ctx *ctx, const clockbound_now_result *now,
     int64_t age)
 {
-	return clockbound_bound_ns(now) > ctx->max_bound_ns ||
-	    age > ctx->max_age_ns;
+	return is_trusted(now->clock_status) &&
+	    (clockbound_bound_ns(now) > ctx->max_bound_ns ||
+	    age > ctx->max_age_ns);
 }
 
 /* The first number of ticks from which on it is, or soon. */
@@ -567,12 +558,33 @@ soon_too_much(const clockbound_ctx *ctx, const struct cb_shm_bound *b)
 	return low;
 }
 
+/*
+ * For the calls that come soon: the width of the last of them, where their
+ * status will still be the same.
+ */
+static void
+keep_width(const clockbound_ctx *ctx, const struct cb_shm_bound *b,
+    const clockbound_reading *now, clockbound_clock_status status,
+    struct answer *a)
+{
+	int64_t mono = cb_ts_ns(&now->mono) + SOON_NS;
+	clockbound_now_result later;
+
+	a->width_real = now->real;
+	cb_now_at_mono(b, mono, &a->width);
+	cb_now_at_real(&a->width, &now->real, &later);
+	if (later.clock_status != status ||
+	    is_too_much(ctx, &later, mono - b->as_of))
+		a->answered = no_answer.answered;
+}
+
 /* What one segment has to say. */
 static clockbound_err_kind
 answer_from(clockbound_ctx *ctx, struct place *p, struct cb_shm_reader *r,
     struct answer *a, clockbound_now_result *res)
 {
 	const struct cb_shm_bound *b = &r->bound;
+	clockbound_clock_status aged, status;
 	clockbound_err_kind kind;
 	clockbound_reading now;
 	int64_t age;
@@ -583,26 +595,23 @@ answer_from(clockbound_ctx *ctx, struct place *p, struct cb_shm_reader *r,
 	a->answered = seen_of(r);
 	a->is_counted = b->is_counted;
 	a->lines = b->lines;
-	a->width_real = now.real;
-	kind = now_at(b, &now, &a->width, res, &age);
-	a->width.status = status_by_marker(ctx, b, kind ==
-	    CLOCKBOUND_ERR_NONE ? res->clock_status : b->status,
-	    cb_ts_ns(&now.mono), a);
+	kind = now_at(b, &now, res, &age);
+	aged = kind == CLOCKBOUND_ERR_NONE ? res->clock_status : b->status;
+	status = status_by_marker(ctx, b, aged, cb_ts_ns(&now.mono), a);
 	/* On another host the counter may be anywhere. */
 	if (kind != CLOCKBOUND_ERR_NONE && b->is_counted &&
-	    a->width.status == CLOCKBOUND_STA_DISRUPTED)
+	    status == CLOCKBOUND_STA_DISRUPTED)
 		kind = cb_now_at_counter(b, b->lines.as_of_tsc, res);
 	if (kind != CLOCKBOUND_ERR_NONE)
 		return kind;
-	if (is_trusted(a->width.status)) {
+	if (is_trusted(status) && is_too_much(ctx, res, age))
+		status = CLOCKBOUND_STA_UNKNOWN;
+	else if (b->is_counted)
 		a->lines.soon = soon_too_much(ctx, b);
-		if (is_too_much(ctx, res, age))
-			a->width.status = CLOCKBOUND_STA_UNKNOWN;
-	}
-	/* This call is not a later one. */
-	if (!b->is_counted)
-		cb_now_at(b, &now.real, &now.mono, res);
-	res->clock_status = a->width.status;
+	else
+		keep_width(ctx, b, &now, aged, a);
+	a->width.status = status;
+	res->clock_status = status;
 	return kind;
 }
 

@@ -23,6 +23,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "peer.h"
@@ -94,23 +95,43 @@ width(const clockbound_now_result *now)
 	return cb_ts_ns(&now->latest) - cb_ts_ns(&now->earliest);
 }
 
+/*
+ * What a call of ours that comes soon after another may differ by, where it
+ * does not read the coarse clock again: the drift of one of its ticks.
+ */
+static int64_t
+slack_of(const struct cb_shm_segment *s)
+{
+	struct timespec tick;
+	struct cb_shm_v2 v2;
+
+	if (s->header.version != 2)
+		return 0;
+	memcpy(&v2, s->body, sizeof(v2));
+	clock_getres(CLOCK_MONOTONIC_COARSE, &tick);
+	return cb_ts_drift(cb_ts_ns(&tick) + 100000, v2.max_drift_ppb);
+}
+
 /* Theirs is inside of ours by what exact.c says; ours grows from a to b. */
 static void
 check_between(const clockbound_now_result *a, const clockbound_now_result *t,
-    const clockbound_now_result *b, int64_t within_ns, struct count *n)
+    const clockbound_now_result *b, int64_t within_ns, int64_t slack_ns,
+    struct count *n)
 {
 	int64_t earliest = cb_ts_ns(&t->earliest);
 	int64_t latest = cb_ts_ns(&t->latest);
 	int64_t narrower = width(a) - width(t);
 
+	within_ns += slack_ns;
 	n->compared++;
 	n->narrower_ns = cb_ts_max(n->narrower_ns, narrower);
 	n->apart += t->clock_status != a->clock_status ||
-	    earliest < cb_ts_ns(&a->earliest) ||
+	    earliest < cb_ts_ns(&a->earliest) - slack_ns ||
 	    earliest > cb_ts_ns(&b->earliest) + within_ns ||
 	    latest < cb_ts_ns(&a->latest) - within_ns ||
-	    latest > cb_ts_ns(&b->latest) ||
-	    narrower > 2 * within_ns || width(t) > width(b);
+	    latest > cb_ts_ns(&b->latest) + slack_ns ||
+	    narrower > 2 * within_ns ||
+	    width(t) > width(b) + 2 * slack_ns;
 }
 
 static void
@@ -136,7 +157,8 @@ read_all(const struct peer *ours, const struct peer *theirs,
 	}
 	if (before.generation == after.generation &&
 	    before.generation % 2 == 0 && before.coarse == after.coarse)
-		check_between(&a, &t, &b, theirs->open3 != NULL ? 2 : 1, n);
+		check_between(&a, &t, &b, theirs->open3 != NULL ? 2 : 1,
+		    slack_of(s), n);
 }
 
 static void
