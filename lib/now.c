@@ -96,7 +96,6 @@ struct clockbound_ctx {
 	struct place place[2];		/* the better one first */
 	struct cb_vmclock_file vmclock;
 	int64_t followed_mono;	/* when its path was last looked at */
-	bool has_followed;
 	char *vmclock_path;
 	int64_t max_bound_ns;	/* INT64_MAX: any */
 	int64_t max_age_ns;
