@@ -44,7 +44,7 @@ CLIENT_OBJS =	lib/now.o lib/now_at.o lib/ask.o lib/name.o lib/shm_read.o \
 		lib/vmclock.o
 # Everything: our own programs and tests.
 LIB_OBJS =	$(CLIENT_OBJS) lib/shm_write.o lib/chrony.o \
-		lib/chrony_socket.o lib/phc.o lib/stamp.o \
+		lib/chrony_socket.o lib/phc.o lib/stamp.o lib/system.o \
 		lib/vmclock_time.o lib/vmclock_write.o lib/vmclock_notify.o
 # source -> estimate -> status -> publish, driven by the loop.
 PURE_OBJS =	cmd/cb-daemon/estimate.o cmd/cb-daemon/status.o \

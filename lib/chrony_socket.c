@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "chrony.h"
+#include "system.h"
 #include "ts.h"
 
 /* Whatever arrives is looked at whole: a longer datagram is not a reply. */
@@ -90,7 +91,7 @@ cb_chrony_open(struct cb_chrony *c, const char *path, const char **what)
 	if (!set_address(&server, path) || !set_own_address(&c->own, path))
 		return false;
 	*what = "make a socket";
-	c->fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	c->fd = cb_system_socket(SOCK_DGRAM, true);
 	if (c->fd == -1) {
 		c->own.sun_path[0] = '\0';
 		return false;

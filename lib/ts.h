@@ -25,10 +25,23 @@ cb_ts_ns(const struct timespec *ts)
 	return (int64_t)ts->tv_sec * CB_NS_PER_S + ts->tv_nsec;
 }
 
+/*
+ * Seconds as a time_t holds them.  One of 32 bits ends in 2038: what does not
+ * fit becomes the end that is nearer, which whoever asks for can see.
+ */
+static inline time_t
+cb_ts_time(int64_t s)
+{
+	if (sizeof(time_t) < sizeof(s) && s != (int32_t)s)
+		s = s < 0 ? INT32_MIN : INT32_MAX;
+	return (time_t)s;
+}
+
+/* 0 where it has none, or one that does not fit. */
 static inline int64_t
 cb_ts_clock(clockid_t id)
 {
-	struct timespec ts;
+	struct timespec ts = { 0, 0 };
 
 	clock_gettime(id, &ts);
 	return cb_ts_ns(&ts);

@@ -4,7 +4,6 @@
  */
 #include <sys/stat.h>
 
-#include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
@@ -13,6 +12,7 @@
 
 #include "counter.h"
 #include "page.h"
+#include "system.h"
 #include "ts.h"
 #include "vmclock.h"
 

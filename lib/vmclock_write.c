@@ -7,7 +7,6 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
-#include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -15,6 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "system.h"
 #include "vmclock.h"
 
 #define SEQ_WORD	(offsetof(struct cb_vmclock_abi, seq_count) / 4)

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "cb-daemon.h"
+#include "system.h"
 #include "ts.h"
 
 #define NS_PER_US	1000
@@ -78,7 +79,7 @@ cb_notify_open(struct cb_notify *n)
 static bool
 send_text(struct cb_notify *n, const char *text)
 {
-	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	int fd = cb_system_socket(SOCK_DGRAM, false);
 	bool sent = fd != -1 && sendto(fd, text, strlen(text), MSG_NOSIGNAL,
 	    (const struct sockaddr *)&n->address, n->len) != -1;
 

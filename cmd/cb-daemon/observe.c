@@ -23,6 +23,7 @@
 #include <jansson.h>
 
 #include "cb-daemon.h"
+#include "system.h"
 #include "ts.h"
 
 #define NAME		"observe"
@@ -546,7 +547,7 @@ cb_observe_serve(struct cb_daemon *d)
 	int fd;
 
 	for (; o->left > 0; o->left--) {
-		fd = accept4(o->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+		fd = cb_system_accept(o->fd);
 		if (fd == -1) {
 			/* What else is wrong is as wrong when tried again. */
 			if (errno != EAGAIN)
@@ -616,7 +617,7 @@ open_socket(const struct cb_daemon *d)
 	if (!set_address(&sun, d->options.run_dir) ||
 	    !remove_socket(d->writer.dir_fd))
 		return -1;
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	fd = cb_system_socket(SOCK_STREAM, false);
 	if (fd == -1)
 		return -1;
 	if (bind_for_all(fd, &sun) && listen(fd, BACKLOG) == 0)

@@ -3,7 +3,6 @@
  * Readings, one or many, a line each; the exit status of the last one comes
  * out.
  */
-#include <errno.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -35,14 +34,14 @@ catch_signals(void)
 static void
 sleep_until_next(int64_t *next_mono, int64_t interval_ns)
 {
-	int64_t late_ns = cb_ts_clock(CLOCK_MONOTONIC) - *next_mono;
+	int64_t left_ns, late_ns = cb_ts_clock(CLOCK_MONOTONIC) - *next_mono;
 	struct timespec ts;
 
 	*next_mono += (cb_ts_max(late_ns, 0) / interval_ns + 1) * interval_ns;
-	ts = cb_stamp_of_ns(*next_mono);
-	while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &ts, NULL) ==
-	    EINTR)
-		;
+	while ((left_ns = *next_mono - cb_ts_clock(CLOCK_MONOTONIC)) > 0) {
+		ts = cb_stamp_of_ns(left_ns);
+		nanosleep(&ts, NULL);
+	}
 }
 
 int

@@ -2,10 +2,10 @@
 /*
  * Sleeps until a time has passed for certain; an exit status comes out.
  */
-#include <sys/prctl.h>
 #include <sys/time.h>
 
 #include "cb-now.h"
+#include "system.h"
 #include "ts.h"
 
 /*
@@ -43,7 +43,7 @@ sleep_for(int64_t ns)
 		.tv_nsec = (long)(ns % CB_NS_PER_S) };
 
 	/* Woken early by a signal, we look early. */
-	clock_nanosleep(CLOCK_MONOTONIC, 0, &ts, NULL);
+	nanosleep(&ts, NULL);
 }
 
 /* Without a time: the first moment that is known, and that is told at once. */
@@ -64,8 +64,8 @@ cb_wait_run(struct cb_wait *w, struct cb_segment *s, const char *format)
 
 	if (w->timeout_ns != -1)
 		end_mono = cb_ts_clock(CLOCK_MONOTONIC) + w->timeout_ns;
-	/* The kernel ends sleeps 50 us late, which is half of many a wait. */
-	prctl(PR_SET_TIMERSLACK, 1UL);
+	/* 50 us, which some kernels are late by, are half of many a wait. */
+	cb_system_sleep_sharply();
 	/* What is of no use now may be replaced: only the first one must do. */
 	for (cb_reading_read(s, &r);; cb_reading_try(s, &r)) {
 		if (!w->has_time && r.trusted)

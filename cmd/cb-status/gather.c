@@ -8,13 +8,8 @@
 #include <string.h>
 
 #include "cb-status.h"
+#include "system.h"
 #include "ts.h"
-
-#ifdef CLOCK_MONOTONIC_COARSE
-#define CLOCK_AS_OF	CLOCK_MONOTONIC_COARSE
-#else
-#define CLOCK_AS_OF	CLOCK_MONOTONIC
-#endif
 
 #define OBSERVE_NAME	"observe"
 
@@ -77,9 +72,9 @@ static bool
 is_older_boots(const struct stat *st)
 {
 	int64_t boot = cb_ts_clock(CLOCK_REALTIME) -
-	    cb_ts_clock(CLOCK_BOOTTIME);
+	    cb_ts_clock(CB_CLOCK_BOOT);
 
-	return cb_ts_ns(&st->st_mtim) < boot;
+	return st->st_mtime < cb_ts_floor_s(boot);
 }
 
 /* Then it was no directory when it was resolved, but one may have come. */
@@ -135,7 +130,7 @@ read_segment(const char *path, const char *vmclock, struct cb_segment *s)
 	s->bound = *cb_now_snapshot(ctx);
 	s->growth_ppb = growth_of(&s->bound);
 	if (!s->bound.is_counted)
-		s->age_ns = cb_ts_clock(CLOCK_AS_OF) - s->bound.as_of;
+		s->age_ns = cb_ts_clock(CB_CLOCK_AS_OF) - s->bound.as_of;
 	else if (s->bound.bound_ns >= CB_SHM_UNKNOWN_BOUND_NS)
 		/* Its period is any, and as_of the clock. */
 		s->age_ns = cb_ts_max(0,

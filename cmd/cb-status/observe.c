@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "cb-status.h"
+#include "system.h"
 #include "ts.h"
 
 #define FORMAT		1
@@ -464,8 +465,7 @@ cb_observe_ask(const char *path, json_t **object, struct cb_observed *o,
     char trouble[CB_TEXT])
 {
 	int64_t end = cb_ts_clock(CLOCK_MONOTONIC) + ANSWER_NS;
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK,
-	    0);
+	int fd = cb_system_socket(SOCK_STREAM, false);
 	enum cb_answer answer;
 
 	*object = NULL;

@@ -4,10 +4,10 @@
  * it.  Where standard output is no screen: a line a second.
  */
 #include <sys/ioctl.h>
+#include <sys/select.h>
 
 #include <err.h>
 #include <errno.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -53,7 +53,7 @@ on_signal(int signo)
 }
 
 /*
- * They come while ppoll(2) waits, and never else.  One that was ignored stays
+ * They come while pselect(2) waits, and never else.  One that was ignored stays
  * so: nohup(1) has asked for that.
  */
 static void
@@ -277,9 +277,8 @@ show(struct watch *w)
 static bool
 wait_until(struct watch *w, int64_t end_mono, const sigset_t *mask)
 {
-	struct pollfd pfd = { .fd = w->has_keys ? STDIN_FILENO : -1,
-		.events = POLLIN };
 	int64_t left;
+	fd_set fds;
 	char key;
 
 	do {
@@ -288,7 +287,10 @@ wait_until(struct watch *w, int64_t end_mono, const sigset_t *mask)
 
 		left = cb_ts_max(end_mono - cb_ts_clock(CLOCK_MONOTONIC), 0);
 		ts = cb_stamp_of_ns(left);
-		n = ppoll(&pfd, 1, &ts, mask);
+		FD_ZERO(&fds);
+		if (w->has_keys)
+			FD_SET(STDIN_FILENO, &fds);
+		n = pselect(STDIN_FILENO + 1, &fds, NULL, NULL, &ts, mask);
 		if (caught != 0)
 			return false;
 		if (n == -1 && w->has_screen)

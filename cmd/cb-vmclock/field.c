@@ -3,7 +3,6 @@
  * The fields of a VMClock, by the names that its ABI has for them: text goes
  * in and numbers come out, and the other way.
  */
-#include <endian.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -12,6 +11,7 @@
 
 #include "cb-vmclock.h"
 #include "counter.h"
+#include "system.h"
 
 static const struct cb_field_name counter_ids[] = {
 	{ CB_COUNTER_ARM_VCNT, "arm_vcnt" },

@@ -7,6 +7,7 @@
 
 #include "counter.h"
 #include "shm.h"
+#include "system.h"
 #include "ts.h"
 
 /* The clock of as_of. */
@@ -15,11 +16,7 @@ mono_now(void)
 {
 	struct timespec ts;
 
-#ifdef CLOCK_MONOTONIC_COARSE
-	clock_gettime(CLOCK_MONOTONIC_COARSE, &ts);
-#else
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-#endif
+	clock_gettime(CB_CLOCK_AS_OF, &ts);
 	return cb_ts_ns(&ts);
 }
 

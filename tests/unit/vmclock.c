@@ -6,7 +6,6 @@
 #include <sys/mman.h>
 #include <sys/wait.h>
 
-#include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
@@ -18,6 +17,7 @@
 
 #include "clockbound.h"
 #include "segment.h"
+#include "system.h"
 #include "test.h"
 #include "vmclock.h"
 

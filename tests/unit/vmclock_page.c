@@ -7,7 +7,6 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
-#include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
@@ -18,6 +17,7 @@
 
 #include "counter.h"
 #include "test.h"
+#include "system.h"
 #include "ts.h"
 #include "vmclock.h"
 
