@@ -23,15 +23,10 @@
 #include "clockbound.h"
 #include "counter.h"
 #include "shm.h"
+#include "system.h"
 #include "ts.h"
 #include "vmclock.h"
 #include "wide.h"
-
-#ifdef CLOCK_MONOTONIC_COARSE
-#define CLOCK_AS_OF	CLOCK_MONOTONIC_COARSE
-#else
-#define CLOCK_AS_OF	CLOCK_MONOTONIC
-#endif
 
 /* A snapshot this old makes us look for another, at most this often. */
 #define LOOK_NS		CB_NS_PER_S
@@ -184,7 +179,7 @@ open_places(clockbound_ctx *ctx, clockbound_err *err)
 		return false;
 	}
 	cb_vmclock_follow(&ctx->vmclock, ctx->vmclock_path);
-	ctx->followed_mono = cb_ts_clock(CLOCK_AS_OF);
+	ctx->followed_mono = cb_ts_clock(CB_CLOCK_AS_OF);
 	return true;
 }
 
@@ -429,7 +424,7 @@ static inline bool
 read_clocks(struct timespec *real, struct timespec *mono)
 {
 	return clock_gettime(CLOCK_REALTIME, real) == 0 &&
-	    clock_gettime(CLOCK_AS_OF, mono) == 0;
+	    clock_gettime(CB_CLOCK_AS_OF, mono) == 0;
 }
 
 int
@@ -868,7 +863,7 @@ cb_now_age(const clockbound_ctx *ctx)
 	uint64_t ticks;
 
 	if (!b->is_counted)
-		return cb_ts_max(0, cb_ts_clock(CLOCK_AS_OF) - b->as_of);
+		return cb_ts_max(0, cb_ts_clock(CB_CLOCK_AS_OF) - b->as_of);
 	ticks = cb_counter_read() - b->lines.as_of_tsc;
 	return ticks > INT64_MAX ? 0 : cb_now_at_elapsed(&b->lines, ticks);
 }

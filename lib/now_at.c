@@ -23,6 +23,16 @@ aged_status(const struct cb_shm_bound *b, int64_t elapsed)
 	return CLOCKBOUND_STA_UNKNOWN;
 }
 
+void
+cb_now_at_any(clockbound_now_result *res)
+{
+	*res = (clockbound_now_result){
+		.earliest = { 0, 0 },
+		.latest = { cb_ts_time(INT64_MAX), CB_NS_PER_S - 1 },
+		.clock_status = CLOCKBOUND_STA_UNKNOWN
+	};
+}
+
 clockbound_err_kind
 cb_now_at_mono(const struct cb_shm_bound *b, int64_t mono,
     struct cb_now_width *w)
@@ -38,7 +48,7 @@ cb_now_at_mono(const struct cb_shm_bound *b, int64_t mono,
 	/* Unsigned: the sum of the largest two still fits. */
 	half = (uint64_t)b->bound_ns +
 	    (uint64_t)cb_ts_drift(elapsed, b->max_drift_ppb);
-	w->half_s = (time_t)(half / (uint64_t)CB_NS_PER_S);
+	w->half_s = (int64_t)(half / (uint64_t)CB_NS_PER_S);
 	w->half_ns = (long)(half % (uint64_t)CB_NS_PER_S);
 	w->status = aged_status(b, elapsed);
 	return CLOCKBOUND_ERR_NONE;

@@ -280,11 +280,13 @@ bool cb_shm_write_is_there(const struct cb_shm_writer *, const char *dir);
  */
 /* What a snapshot comes to at one reading of the clock of as_of. */
 struct cb_now_width {
-	time_t half_s;		/* of the interval, rounded up */
+	int64_t half_s;		/* of the interval, rounded up */
 	long half_ns;
 	clockbound_clock_status status;
 };
 
+/* Any time that a time_t of 32 bits can tell: one end is past that. */
+void cb_now_at_any(clockbound_now_result *);
 /* The half-width is bound_ns + (mono - as_of) * max_drift_ppb. */
 clockbound_err_kind cb_now_at_mono(const struct cb_shm_bound *,
     int64_t mono, struct cb_now_width *);
@@ -309,12 +311,16 @@ cb_now_at_real(const struct cb_now_width *w, const struct timespec *real,
 	long early_ns = real->tv_nsec - w->half_ns;
 	long late_ns = real->tv_nsec + w->half_ns;
 	bool borrow = early_ns < 0, carry = late_ns >= CB_NS_PER_S;
+	int64_t early_s = real->tv_sec - w->half_s - borrow;
+	int64_t late_s = real->tv_sec + w->half_s + carry;
 
-	res->earliest.tv_sec = real->tv_sec - w->half_s - borrow;
+	res->earliest.tv_sec = (time_t)early_s;
 	res->earliest.tv_nsec = borrow ? early_ns + CB_NS_PER_S : early_ns;
-	res->latest.tv_sec = real->tv_sec + w->half_s + carry;
+	res->latest.tv_sec = (time_t)late_s;
 	res->latest.tv_nsec = carry ? late_ns - CB_NS_PER_S : late_ns;
 	res->clock_status = w->status;
+	if (cb_ts_time(early_s) != early_s || cb_ts_time(late_s) != late_s)
+		cb_now_at_any(res);
 }
 
 /*

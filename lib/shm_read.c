@@ -261,6 +261,10 @@ cb_shm_read_parse_v1(const struct cb_shm_v1 *v1, struct cb_shm_bound *out)
 	return cb_shm_read_parse(&v2, out);
 }
 
+/* What has a counter has a time_t that holds whatever version 3 can tell. */
+_Static_assert(CB_COUNTER_ID == CB_COUNTER_INVALID ||
+    sizeof(time_t) == sizeof(int64_t), "time_t");
+
 /* The time of both ends at as_of; the sum may leave 64 bits of nanoseconds. */
 static struct timespec
 add_times(int64_t s, int64_t ns, int64_t more_s, int64_t more_ns)

@@ -274,7 +274,8 @@ main(int argc, char *argv[])
 	umask(022);
 	open_vmclock(&d);
 	open_segment(&d);
-	cb_estimate_init(&d.estimate, d.options.max_drift_ppb);
+	cb_estimate_init(&d.estimate, d.options.max_drift_ppb +
+	    cb_clocks_steer());
 	cb_disruption_open(&d);
 	cb_observe_open(&d);
 	cb_notify_open(&d.notify);

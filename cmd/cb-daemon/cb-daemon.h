@@ -45,6 +45,10 @@ bool cb_clocks_was_stepped(int fd);
 bool cb_clocks_source(char *name, size_t size);
 /* Is that, by its name, the counter that we read? */
 bool cb_clocks_is_counter(const char *name);
+/* By how much the raw clock may be steered: not at all, on most systems. */
+int64_t cb_clocks_steer(void);
+/* False where asleep stays as it is: then a step may have been a sleep. */
+bool cb_clocks_tell_sleep(void);
 /* The resolution of the clock of as_of. */
 int64_t cb_clocks_tick(void);
 

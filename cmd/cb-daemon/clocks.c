@@ -2,7 +2,9 @@
 /*
  * One instant in all clocks, and how far apart they were read.
  */
+#ifdef __linux__
 #include <sys/timerfd.h>
+#endif
 
 #include <errno.h>
 #include <fcntl.h>
@@ -12,10 +14,23 @@
 
 #include "cb-daemon.h"
 #include "counter.h"
+#include "system.h"
 #include "ts.h"
 
 #define CLOCKSOURCE \
 	"/sys/devices/system/clocksource/clocksource0/current_clocksource"
+
+/*
+ * The clock that nobody steers, or CLOCK_MONOTONIC, which chronyd steers by
+ * 500 ppm at most where the frequency was off, and by 5000 ppm in a slew.
+ */
+#ifdef CLOCK_MONOTONIC_RAW
+#define CLOCK_RAW	CLOCK_MONOTONIC_RAW
+#define STEER_PPB	0
+#else
+#define CLOCK_RAW	CLOCK_MONOTONIC
+#define STEER_PPB	5500000
+#endif
 
 /* Readings this close need no better; otherwise the closest of a few. */
 #define CLOSE_NS	200
@@ -24,18 +39,18 @@
 void
 cb_clocks_read(struct cb_instant *out)
 {
-	struct cb_instant in = { .as_of = cb_ts_clock(CLOCK_MONOTONIC_COARSE) };
+	struct cb_instant in = { .as_of = cb_ts_clock(CB_CLOCK_AS_OF) };
 
 	/* In this order: being stopped in between is not taken for sleep. */
-	in.asleep = cb_ts_clock(CLOCK_BOOTTIME);
-	in.asleep -= cb_clocks_mono();
+	in.asleep = cb_ts_clock(CB_CLOCK_BOOT);
+	in.asleep -= cb_ts_clock(CB_CLOCK_AWAKE);
 	for (int i = 0; i < TRIES; i++) {
-		in.raw_lo = cb_ts_clock(CLOCK_MONOTONIC_RAW);
+		in.raw_lo = cb_ts_clock(CLOCK_RAW);
 		in.counter = cb_counter_read();
 		/* Clocks need not wait for it by themselves. */
 		cb_counter_fence();
 		in.real = cb_ts_clock(CLOCK_REALTIME);
-		in.raw_hi = cb_ts_clock(CLOCK_MONOTONIC_RAW);
+		in.raw_hi = cb_ts_clock(CLOCK_RAW);
 		if (i == 0 || in.raw_hi - in.raw_lo <
 		    out->raw_hi - out->raw_lo)
 			*out = in;
@@ -55,16 +70,34 @@ cb_clocks_tick(void)
 {
 	struct timespec ts;
 
-	clock_getres(CLOCK_MONOTONIC_COARSE, &ts);
+	clock_getres(CB_CLOCK_AS_OF, &ts);
 	return cb_ts_ns(&ts);
 }
 
+int64_t
+cb_clocks_steer(void)
+{
+	return STEER_PPB;
+}
+
+/* Older kernels of FreeBSD's stop both clocks. */
+bool
+cb_clocks_tell_sleep(void)
+{
+#ifdef __FreeBSD__
+	return false;
+#else
+	return CB_CLOCK_BOOT != CB_CLOCK_AWAKE;
+#endif
+}
+
+#ifdef __linux__
 /* A timer for a time that does not come: a step cancels it. */
 int
 cb_clocks_open_steps(void)
 {
 	struct itimerspec never = {
-		.it_value = { .tv_sec = (time_t)CB_TS_MAX_S }
+		.it_value = { .tv_sec = cb_ts_time(CB_TS_MAX_S) }
 	};
 	int fd;
 
@@ -76,6 +109,14 @@ cb_clocks_open_steps(void)
 	}
 	return fd;
 }
+#else
+int
+cb_clocks_open_steps(void)
+{
+	errno = ENOSYS;
+	return -1;
+}
+#endif
 
 bool
 cb_clocks_was_stepped(int fd)

@@ -193,7 +193,8 @@ cb_disruption_has_slept(struct cb_daemon *d, bool stepped)
 	struct cb_watch *w = &d->watch;
 
 	if ((w->has_asleep && now->asleep > w->asleep + SLEPT_NS) ||
-	    (stepped && !cb_estimate_is_step(&d->estimate, now)))
+	    (stepped && (!cb_clocks_tell_sleep() ||
+	    !cb_estimate_is_step(&d->estimate, now))))
 		w->slept = true;
 	return w->slept;
 }
@@ -225,6 +226,17 @@ has_other_clocksource(struct cb_watch *w)
 	return other;
 }
 
+/* Where nothing tells of steps they are seen here, unless they are small. */
+static bool
+was_stepped(const struct cb_daemon *d)
+{
+	const struct cb_estimate *e = &d->estimate;
+
+	if (d->watch.steps_fd != -1)
+		return cb_clocks_was_stepped(d->watch.steps_fd);
+	return e->has_last && cb_estimate_is_step(e, &d->sample.after);
+}
+
 /*
  * The raw clock cannot be compared with what it was before a sleep or under
  * another clocksource: nothing holds any more.  A step leaves what is known of
@@ -235,7 +247,7 @@ static void
 look_at_clocks(struct cb_daemon *d)
 {
 	struct cb_watch *w = &d->watch;
-	bool stepped = cb_clocks_was_stepped(w->steps_fd);
+	bool stepped = was_stepped(d);
 	bool other = has_other_clocksource(w);
 	bool slept;
 
@@ -250,7 +262,9 @@ look_at_clocks(struct cb_daemon *d)
 	d->counts.steps += stepped && !slept;
 	if (!slept && !other && !stepped)
 		return;
-	cb_log_warn("%s", slept ? "the machine has slept" : other ?
+	cb_log_warn("%s", slept ? cb_clocks_tell_sleep() ?
+	    "the machine has slept" :
+	    "CLOCK_REALTIME was set, or the machine has slept" : other ?
 	    "the kernel keeps time by another clocksource" :
 	    "CLOCK_REALTIME was set");
 	if (slept || other) {
@@ -432,8 +446,8 @@ cb_disruption_open(struct cb_daemon *d)
 
 	w->steps_fd = cb_clocks_open_steps();
 	if (w->steps_fd == -1)
-		cb_log_warn("steps of CLOCK_REALTIME cannot be noticed: %s",
-		    strerror(errno));
+		cb_log_warn("steps of CLOCK_REALTIME are noticed at the next "
+		    "tick, and only large ones: %s", strerror(errno));
 	open_notify(d);
 	if (!d->options.disruption_support ||
 	    !cb_shm_write_last(&d->writer, &last) || !last.disruption_support)

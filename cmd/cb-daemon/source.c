@@ -93,14 +93,18 @@ ask_firmly(struct cb_daemon *d, enum cb_chrony_command command,
 	return missing(d, why);
 }
 
+/* A raw clock that is steered may have any frequency that steering gives it. */
 static bool
 ask_tracking(struct cb_daemon *d, struct cb_chrony_tracking *t)
 {
 	uint8_t reply[CB_CHRONY_MAX_LEN];
 
-	return ask_firmly(d, CB_CHRONY_TRACKING, 0, reply) &&
-	    (cb_chrony_decode_tracking(reply, t) ||
-	    missing(d, "tracking report out of range"));
+	if (!ask_firmly(d, CB_CHRONY_TRACKING, 0, reply))
+		return false;
+	if (!cb_chrony_decode_tracking(reply, t))
+		return missing(d, "tracking report out of range");
+	t->freq_ppb.err += cb_clocks_steer();
+	return true;
 }
 
 /* The error of the PHC itself; -1 while its driver does not tell. */

@@ -60,10 +60,10 @@ set_time(struct view *v)
 static void
 format_date(int64_t s, char text[CB_FIELD_TEXT])
 {
-	struct timespec ts = { .tv_sec = (time_t)s };
+	struct timespec ts = { .tv_sec = cb_ts_time(s) };
 
 	cb_stamp_format_date(&ts, 0, text);
-	if (*text == '@')
+	if (*text == '@' || ts.tv_sec != s)
 		*text = '\0';
 	/* It need not be UTC. */
 	text[strcspn(text, "Z")] = '\0';

@@ -4,12 +4,12 @@
  * disruption.c between clocks that are told what to show and a chronyd that
  * is told what to say.
  */
-#include <endian.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "cb-daemon.h"
+#include "system.h"
 #include "test.h"
 #include "ts.h"
 
@@ -26,7 +26,7 @@
 
 /* What the stand-ins at the end say, and what was asked of them. */
 static int64_t mono;
-static bool stepped, answers;
+static bool stepped, answers, tells_sleep;
 static int64_t stepped_by, slept_by;
 static uint16_t answer, burst_answer;
 static const char *clocksource;
@@ -42,7 +42,7 @@ begin(void)
 	mono = 3600 * S;
 	stepped = false;
 	stepped_by = slept_by = 0;
-	answers = true;
+	answers = tells_sleep = true;
 	answer = burst_answer = 0;
 	clocksource = "tsc";
 	resets = bursts = 0;
@@ -53,7 +53,7 @@ begin(void)
 	d = (struct cb_daemon){
 		.options = { .interval_ns = 100 * MS,
 		    .disruption_support = true },
-		.watch = { .vmclock.page = &page, .steps_fd = -1 },
+		.watch = { .vmclock.page = &page, .steps_fd = 0 },
 		.sample = { .input = CB_INPUT_SYNCHRONIZED, .n_sources = 1,
 		    .after = { RAW, RAW, RAW, REAL + RAW, 0, 0 },
 		    .tracking = { .ref_time_ns = 1 } }
@@ -330,6 +330,42 @@ a_step_after_the_last_reading_is_read_once_more(void)
 	stepped = true;
 	cb_disruption_weigh(&d);
 	CHECK_EQ(d.sample.after.real, real + 3 * S);
+}
+
+/* Without a timer that tells: farther than any slew since the last tick. */
+static void
+a_step_that_nothing_tells_of_is_seen_by_the_tick(void)
+{
+	begin();
+	d.watch.steps_fd = -1;
+	pass(100 * MS);
+	d.sample.after.real += 9 * MS;
+	tick();
+	CHECK_EQ(d.counts.steps, 0);
+	pass(100 * MS);
+	d.sample.after.real -= 11 * MS;
+	tick();
+	CHECK_EQ(d.counts.steps, 1);
+	CHECK_EQ(d.counts.sleeps, 0);
+	CHECK(d.estimate.has_interval);
+	tick();
+	CHECK_EQ(d.counts.steps, 1);
+}
+
+/* With clocks that sleep as the machine does, only a step is seen of it. */
+static void
+a_step_may_have_been_a_sleep(void)
+{
+	begin();
+	tells_sleep = false;
+	d.watch.steps_fd = -1;
+	tick();
+	CHECK(d.estimate.has_interval);
+	pass(100 * MS);
+	d.sample.after.real += 3 * S;
+	tick();
+	CHECK(!d.estimate.has_interval);
+	CHECK_EQ(d.counts.sleeps, 1);
 }
 
 static void
@@ -721,6 +757,8 @@ main(void)
 	what_is_refused_is_asked_for_again();
 	after_a_step_the_interval_stands_and_sources_settle();
 	a_step_after_the_last_reading_is_read_once_more();
+	a_step_that_nothing_tells_of_is_seen_by_the_tick();
+	a_step_may_have_been_a_sleep();
 	a_sleep_is_told_before_it_is_handled();
 	a_short_sleep_is_not_taken_for_a_step();
 	a_sleep_and_another_clocksource_leave_nothing();
@@ -764,6 +802,18 @@ int
 cb_clocks_open_steps(void)
 {
 	return -1;
+}
+
+int64_t
+cb_clocks_steer(void)
+{
+	return 0;
+}
+
+bool
+cb_clocks_tell_sleep(void)
+{
+	return tells_sleep;
 }
 
 bool

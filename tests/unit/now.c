@@ -9,12 +9,11 @@
 #include <unistd.h>
 
 #include "clockbound.h"
+#include "int128.h"
 #include "segment.h"
 #include "shm.h"
 #include "test.h"
 #include "ts.h"
-
-__extension__ typedef __int128 int128;
 
 #define S(s)	(INT64_C(s) * CB_NS_PER_S)
 #define ONE_S	CB_NS_PER_S
@@ -117,6 +116,48 @@ interval_is_rounded_outwards(void)
 	test_row = "";
 }
 
+/* A time_t of 32 bits ends in 2038. */
+static const bool has_room = sizeof(time_t) >= sizeof(int64_t);
+
+static void
+what_a_time_t_cannot_tell_is_not_trusted(void)
+{
+	static const struct {
+		const char *name;
+		int64_t real, bound;
+		bool fits;
+	} rows[] = {
+		{ "up to the last second", S(2147483640), S(7), true },
+		{ "past it", S(2147483640), S(7) + ONE_S, false },
+		{ "by a carry", S(2147483640) + 1, S(8) - 1, false },
+		{ "a year", S(2145916800), CB_SHM_UNKNOWN_BOUND_NS, false },
+		{ "2^32 s, which would wrap to none", S(1800000000),
+		    S(4294967296), false },
+		{ "the largest", S(1800000000), INT64_MAX, false },
+		{ "a year around 1970", 0, CB_SHM_UNKNOWN_BOUND_NS, true }
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct cb_shm_bound b = { .as_of = S(1000),
+			.void_after = S(2000), .bound_ns = rows[i].bound,
+			.status = SYNC };
+		struct timespec real = ts_of(rows[i].real);
+		struct timespec mono = ts_of(S(1000));
+		bool fits = has_room || rows[i].fits;
+		clockbound_now_result now;
+
+		test_row = rows[i].name;
+		CHECK_EQ(cb_now_at(&b, &real, &mono, &now),
+		    CLOCKBOUND_ERR_NONE);
+		CHECK_EQ(now.clock_status, fits ? SYNC : U);
+		CHECK_EQ(now.earliest.tv_sec, fits ? cb_ts_floor_s(
+		    rows[i].real - rows[i].bound) : 0);
+		CHECK_EQ(now.latest.tv_sec, fits ? ((uint64_t)rows[i].real +
+		    (uint64_t)rows[i].bound) / (uint64_t)ONE_S : INT32_MAX);
+	}
+	test_row = "";
+}
+
 static void
 largest_bound_and_drift_do_not_overflow(void)
 {
@@ -127,9 +168,11 @@ largest_bound_and_drift_do_not_overflow(void)
 		.max_drift_ppb = 999999999,
 		.status = SYNC
 	};
-	struct timespec real = { 0, 0 }, mono = { 4000000000, 0 };
+	struct timespec real = { 0, 0 }, mono = ts_of(S(4000000000));
 	clockbound_now_result res;
 
+	if (!has_room)
+		return;
 	CHECK_EQ(cb_now_at(&b, &real, &mono, &res), CLOCKBOUND_ERR_NONE);
 	/* 9223372036.854775807 s + 8 * 10^9 s * 0.999999999 */
 	CHECK_EQ(res.earliest.tv_sec, -17223372029);
@@ -445,6 +488,7 @@ int
 main(void)
 {
 	interval_is_rounded_outwards();
+	what_a_time_t_cannot_tell_is_not_trusted();
 	largest_bound_and_drift_do_not_overflow();
 	segment_from_the_future_is_a_breach();
 	status_ages_from_as_written_to_free_running_to_unknown();

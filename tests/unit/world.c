@@ -16,7 +16,6 @@
  *
  * usage: world [SEED [READINGS]]
  */
-#include <endian.h>
 #include <err.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -28,6 +27,7 @@
 #include <unistd.h>
 
 #include "cb-daemon.h"
+#include "system.h"
 #include "ts.h"
 
 #define READINGS	INT64_C(10000000)
@@ -48,6 +48,7 @@ __extension__ typedef __int128 fix;
 #define NEVER		INT64_MAX
 #define MAX_SERVERS	12
 #define COARSE_TICK	(4 * MS)
+#define ADJTIME_PPB	5000000
 #define COARSE_STALL	6
 
 /* All clocks at one moment.  Rates in ppb, kept until the next event. */
@@ -115,6 +116,7 @@ static struct {
 	int64_t leap_end_ns;	/* of that */
 	fix ref_time;
 	int64_t update_interval_ns;
+	int64_t steer_ppb;	/* 0: nobody steers the daemon's raw clock */
 	bool steers, old_refclock_age, dead, untold, synced, lies, stepped;
 	/* Since the tick: chronyd has stepped the clock, the machine slept. */
 	bool moved, slept;
@@ -251,11 +253,12 @@ cooked_then(const struct meas *m)
 static void
 start_slew(int64_t ns)
 {
+	/* As fast as chronyd slews: 8.3 %, or as adjtime(2) does. */
+	int64_t fastest = w.steer_ppb != 0 ? S / ADJTIME_PPB : 12;
 	int64_t length = between(S, 4 * S);
 
-	/* 8.3 % is as fast as chronyd slews. */
-	if (llabs(ns) > length / 12)
-		length = 12 * llabs(ns);
+	if (llabs(ns) > length / fastest)
+		length = fastest * llabs(ns);
 	w.real_ppb = -w.freq_ppb + (int64_t)((fix)ns * S / length);
 	w.slew_end_ns = w.now_ns + length + between(0, 10 * MS);
 }
@@ -767,6 +770,8 @@ make_world(struct cb_daemon *d)
 	w.drift_ppb = between(-limit, limit);
 	if (w.steers)
 		w.real_ppb = -w.freq_ppb;
+	if (one_in(8))
+		w.steer_ppb = ADJTIME_PPB + limit + 1000;
 	w.holds_still = one_in(4);
 	w.calm_ns = one_in(4) ? 20000 * S : 300 * S;
 	w.hold_ups = one_in(4) ? 4 : 500;
@@ -1015,7 +1020,8 @@ live(uint64_t seed)
 	d.options.chrony_socket = "chronyd";
 	d.writer.v2.segment = &v2;
 	d.writer.v3.segment = &v3;
-	cb_estimate_init(&d.estimate, d.options.max_drift_ppb);
+	cb_estimate_init(&d.estimate, d.options.max_drift_ppb +
+	    cb_clocks_steer());
 	start_late();
 	while (w.now_ns < w.end_ns) {
 		int64_t next = w.now_ns + d.options.interval_ns;
@@ -1133,7 +1139,7 @@ look(fix clock_of(const struct clocks *))
 static fix
 raw_of(const struct clocks *c)
 {
-	return c->raw;
+	return w.steer_ppb != 0 ? c->mono : c->raw;
 }
 
 static fix
@@ -1314,6 +1320,18 @@ cb_clocks_mono(void)
 	return look(mono_of);
 }
 
+int64_t
+cb_clocks_steer(void)
+{
+	return w.steer_ppb;
+}
+
+bool
+cb_clocks_tell_sleep(void)
+{
+	return true;
+}
+
 int
 cb_clocks_open_steps(void)
 {
@@ -1334,7 +1352,7 @@ bool
 cb_clocks_source(char *name, size_t size)
 {
 	snprintf(name, size, w.other_clocksource ? "other" : "model");
-	return true;
+	return w.steer_ppb == 0;
 }
 
 bool
