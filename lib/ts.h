@@ -79,6 +79,35 @@ cb_ts_floor_s(int64_t ns)
 	return ns / CB_NS_PER_S - (ns % CB_NS_PER_S < 0);
 }
 
+/* Less than 0, 0, or more: a is earlier than b, the same, or later. */
+static inline int
+cb_ts_compare(const struct timespec *a, const struct timespec *b)
+{
+	if (a->tv_sec != b->tv_sec)
+		return a->tv_sec < b->tv_sec ? -1 : 1;
+	return a->tv_nsec < b->tv_nsec ? -1 : a->tv_nsec > b->tv_nsec;
+}
+
+static inline struct timespec
+cb_ts_add(const struct timespec *a, const struct timespec *b)
+{
+	long ns = a->tv_nsec + b->tv_nsec;
+	bool carry = ns >= CB_NS_PER_S;
+
+	return (struct timespec){ .tv_sec = a->tv_sec + b->tv_sec + carry,
+		.tv_nsec = carry ? ns - (long)CB_NS_PER_S : ns };
+}
+
+static inline struct timespec
+cb_ts_subtract(const struct timespec *a, const struct timespec *b)
+{
+	long ns = a->tv_nsec - b->tv_nsec;
+	bool borrow = ns < 0;
+
+	return (struct timespec){ .tv_sec = a->tv_sec - b->tv_sec - borrow,
+		.tv_nsec = borrow ? ns + (long)CB_NS_PER_S : ns };
+}
+
 /*
  * elapsed_ns * ppb / 10^9, rounded up; both not negative, ppb at most 10^9.
  * Seconds and the rest apart: no product leaves 64 bits.

@@ -2,8 +2,6 @@
 /*
  * A segment's path goes in, readings come out.
  */
-#include <sys/time.h>
-
 #include <err.h>
 
 #include "cb-now.h"
@@ -37,13 +35,13 @@ set_half(struct cb_reading *r)
 	struct timespec width;
 	bool odd;
 
-	timespecsub(&r->latest, &r->earliest, &width);
+	width = cb_ts_subtract(&r->latest, &r->earliest);
 	odd = width.tv_sec % 2 != 0;
 	r->half.tv_sec = width.tv_sec / 2;
 	r->half.tv_nsec = (width.tv_nsec + odd * CB_NS_PER_S) / 2;
-	timespecadd(&r->earliest, &r->half, &r->middle);
+	r->middle = cb_ts_add(&r->earliest, &r->half);
 	if (width.tv_nsec % 2 != 0)
-		timespecadd(&r->half, &one, &r->half);
+		r->half = cb_ts_add(&r->half, &one);
 }
 
 const clockbound_err *

@@ -2,8 +2,6 @@
 /*
  * Sleeps until a time has passed for certain; an exit status comes out.
  */
-#include <sys/time.h>
-
 #include "cb-now.h"
 #include "system.h"
 #include "ts.h"
@@ -19,7 +17,7 @@ static bool
 has_passed(const struct cb_wait *w, const struct cb_reading *r)
 {
 	return r->trusted && w->has_time &&
-	    timespeccmp(&r->earliest, &w->time, >);
+	    cb_ts_compare(&r->earliest, &w->time) > 0;
 }
 
 /* earliest goes on as fast as CLOCK_MONOTONIC does, or a little slower. */
@@ -30,7 +28,7 @@ time_left(const struct cb_wait *w, const struct cb_reading *r)
 
 	if (!r->trusted)
 		return LOOK_UNTRUSTED_NS;
-	timespecsub(&w->time, &r->earliest, &left);
+	left = cb_ts_subtract(&w->time, &r->earliest);
 	if (left.tv_sec >= LOOK_NS / CB_NS_PER_S)
 		return LOOK_NS;
 	return cb_ts_ns(&left) + 1;
