@@ -26,6 +26,9 @@ CFLAGS ?=	-O2 -g
 # A shell starts cb-now often, and a static program starts fastest.
 STATIC ?=	-static
 PKG_CONFIG ?=	pkg-config
+# How a linker of ELF's is asked for a shared library.
+SHARED ?=	-shared -Wl,-soname,libclockbound.so.$(SOVERSION) \
+		-Wl,--version-script=lib/clockbound.map
 
 WARNINGS =	-Wall -Wextra -Wpedantic -Wconversion -Wshadow \
 		-Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
@@ -121,10 +124,7 @@ lib/libcb.a lib/libclockbound.a:
 	$(AR) rcs $@ $^
 
 lib/libclockbound.so: $(CLIENT_OBJS:.o=.pic.o) lib/clockbound.map
-	$(CC) $(CFLAGS) $(LDFLAGS) -shared \
-	    -Wl,-soname,libclockbound.so.$(SOVERSION) \
-	    -Wl,--version-script=lib/clockbound.map \
-	    -o $@ $(filter %.o,$^)
+	$(CC) $(CFLAGS) $(LDFLAGS) $(SHARED) -o $@ $(filter %.o,$^)
 
 # Before the library that they need.
 tests/unit/judge: cmd/cb-status/judge.o cmd/cb-status/figure.o

@@ -7,9 +7,8 @@
 #include <string.h>
 
 #include "chrony.h"
+#include "int128.h"
 #include "test.h"
-
-__extension__ typedef __int128 int128;
 
 #define SEC		INT64_C(1000000000)
 

@@ -130,6 +130,8 @@ fail(clockbound_err_kind kind, int error)
 static void
 a_segment_that_cannot_be_used_is_named_for_what_it_is(void)
 {
+	char text[80];
+
 	begin("well");
 	expect(CB_OK, "synchronized, within 1.01 ms of true time");
 	begin("none");
@@ -146,7 +148,9 @@ a_segment_that_cannot_be_used_is_named_for_what_it_is(void)
 	    "this user read it: mode 644, in directories of mode 755");
 	begin("no memory");
 	fail(CLOCKBOUND_ERR_SYSCALL, ENOMEM);
-	expect(CB_UNKNOWN, "cannot open /run/shm0: Cannot allocate memory");
+	snprintf(text, sizeof(text), "cannot open /run/shm0: %s",
+	    strerror(ENOMEM));
+	expect(CB_UNKNOWN, text);
 	begin("not written to");
 	fail(CLOCKBOUND_ERR_SEGMENT_NOT_INITIALIZED, 0);
 	expect(CB_CRITICAL, "/run/shm0 is not a segment that a daemon has "

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "cb-daemon.h"
+#include "int128.h"
 #include "test.h"
 
 #define US	INT64_C(1000)
@@ -15,7 +16,7 @@
 #define S	INT64_C(1000000000)
 
 /* Nanoseconds with 32 binary places. */
-__extension__ typedef __int128 fix;
+typedef int128 fix;
 
 static fix period;		/* of the counter, in 2^-40 ns */
 static fix raw;			/* the raw clock now, in 2^-32 ns */

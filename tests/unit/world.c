@@ -27,6 +27,7 @@
 #include <unistd.h>
 
 #include "cb-daemon.h"
+#include "int128.h"
 #include "system.h"
 #include "ts.h"
 
@@ -38,7 +39,7 @@
 #define S		INT64_C(1000000000)
 
 /* Nanoseconds with 32 binary places. */
-__extension__ typedef __int128 fix;
+typedef int128 fix;
 
 #define FIX(ns)		((fix)(ns) * ((fix)1 << 32))
 /* The end of a December. */
