@@ -17,7 +17,7 @@ static void
 on_end(int signo)
 {
 	(void)signo;
-	_exit(last_status);
+	_exit((int)last_status);
 }
 
 /* Whoever has read enough, or seen enough, is not to be told of an error. */
@@ -59,7 +59,7 @@ cb_stream_run(const struct cb_stream *t, struct cb_segment *s,
 		if (format != NULL)
 			cb_format_print(format, &r);
 		if (left == 1)
-			return last_status;
+			return (int)last_status;
 		sleep_until_next(&next_mono, t->interval_ns);
 	}
 }

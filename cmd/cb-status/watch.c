@@ -331,9 +331,9 @@ cb_watch(struct cb_paths *paths, const struct cb_limits *l,
 	free(w);
 	/* Who sent it is told that it was heard. */
 	if (caught != 0) {
-		signal(caught, SIG_DFL);
+		signal((int)caught, SIG_DFL);
 		sigprocmask(SIG_SETMASK, &mask, NULL);
-		raise(caught);
+		raise((int)caught);
 	}
 	return severity;
 }

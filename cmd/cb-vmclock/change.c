@@ -202,8 +202,8 @@ restore_status(const char *path, uint64_t status)
 static void
 die_of_signal(const sigset_t *mask)
 {
-	signal(stopped_by, SIG_DFL);
-	raise(stopped_by);
+	signal((int)stopped_by, SIG_DFL);
+	raise((int)stopped_by);
 	sigprocmask(SIG_SETMASK, mask, NULL);
 }
 

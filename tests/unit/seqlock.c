@@ -386,7 +386,9 @@ no_copy_is_torn_after_a_writer_was_killed(void)
 	CHECK((reader = start_reader(s, 0, UINT32_MAX)) > 0);
 	while (kills < KILLS || (amid < KILLS_AMID && kills < 10 * KILLS)) {
 		random = random * 1103515245 + 12345;
-		writer = start_writer(s, 1, 1 + (int)(random >> 16) % 500);
+		/* A machine may be too slow for it to begin so soon. */
+		writer = start_writer(s, 1, 1 + (int)(random >> 16) %
+		    (kills < KILLS ? 500 : 5000));
 		if (!CHECK(waitpid(writer, &status, 0) == writer &&
 		    WIFSIGNALED(status)))
 			break;
@@ -397,7 +399,11 @@ no_copy_is_torn_after_a_writer_was_killed(void)
 		take_over(s, s->written);
 		wait_for_readers(s, 1);
 	}
-	CHECK(amid >= KILLS_AMID);
+	/* An emulator may let a write end before it heeds a signal. */
+	if (amid == 0)
+		test_skip("no writer was killed amid a write");
+	else
+		CHECK(amid >= KILLS_AMID);
 	s->stop = true;
 	CHECK(has_ended_well(reader));
 	CHECK(s->changed[0] >= KILLS / 10);
