@@ -39,8 +39,8 @@ BSD_CFLAGS =	$(shell $(PKG_CONFIG) --cflags libbsd-overlay)
 BSD_LIBS =	$(shell $(PKG_CONFIG) --libs --static libbsd-overlay)
 JSON_CFLAGS =	$(shell $(PKG_CONFIG) --cflags jansson)
 JSON_LIBS =	$(shell $(PKG_CONFIG) --libs --static jansson)
-ALL_CFLAGS =	-std=c11 -D_GNU_SOURCE -DCB_VERSION='"$(VERSION)"' -Ilib \
-		-fno-common $(WARNINGS) $(BSD_CFLAGS) $(CPPFLAGS) $(CFLAGS)
+ALL_CFLAGS =	-std=c11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 \
+		-DCB_VERSION='"$(VERSION)"' -Ilib -fno-common $(WARNINGS) $(BSD_CFLAGS) $(CPPFLAGS) $(CFLAGS)
 
 # What a client needs: libclockbound.
 CLIENT_OBJS =	lib/now.o lib/now_at.o lib/ask.o lib/name.o lib/shm_read.o \

@@ -59,7 +59,8 @@ check_header(const struct cb_shm_header *h, off_t size)
 		return CLOCKBOUND_ERR_SEGMENT_NOT_INITIALIZED;
 	if (layout(h) == 0)
 		return CLOCKBOUND_ERR_SEGMENT_VERSION_NOT_SUPPORTED;
-	if (h->segsize < layouts[layout(h)].size || (off_t)h->segsize > size)
+	if (h->segsize < layouts[layout(h)].size ||
+	    h->segsize > (uint64_t)size)
 		return CLOCKBOUND_ERR_SEGMENT_MALFORMED;
 	return CLOCKBOUND_ERR_NONE;
 }
