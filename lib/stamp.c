@@ -128,7 +128,7 @@ cb_stamp_of_ns(int64_t ns)
 {
 	int64_t rest = ns % CB_NS_PER_S;
 
-	return (struct timespec){ .tv_sec = (time_t)cb_ts_floor_s(ns),
+	return (struct timespec){ .tv_sec = cb_ts_time(cb_ts_floor_s(ns)),
 		.tv_nsec = (long)(rest < 0 ? rest + CB_NS_PER_S : rest) };
 }
 

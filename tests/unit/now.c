@@ -237,6 +237,7 @@ status_ages_from_as_written_to_free_running_to_unknown(void)
 			.void_after = as_of + rows[i].void_after
 		};
 		struct timespec mono = ts_of(as_of + rows[i].age);
+		bool fits = has_room || rows[i].age < S(2147480000);
 		const struct {
 			clockbound_clock_status written, read;
 		} all[] = {
@@ -247,7 +248,7 @@ status_ages_from_as_written_to_free_running_to_unknown(void)
 		};
 
 		test_row = rows[i].name;
-		for (size_t k = 0; k < 4; k++) {
+		for (size_t k = 0; k < 4 && fits; k++) {
 			clockbound_now_result res = { .clock_status =
 				(clockbound_clock_status)99 };
 

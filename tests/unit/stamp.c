@@ -21,6 +21,13 @@ ts_at(int64_t s, long ns)
 	return (struct timespec){ .tv_sec = (time_t)s, .tv_nsec = ns };
 }
 
+/* A time_t of 32 bits ends in 2038. */
+static bool
+fits(int64_t s)
+{
+	return s == (time_t)s;
+}
+
 static bool
 check_text(const char *got, const char *expected)
 {
@@ -71,6 +78,8 @@ numbers_become_text(void)
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct timespec ts = ts_at(rows[i].s, rows[i].ns);
 
+		if (!fits(rows[i].s))
+			continue;
 		test_row = rows[i].seconds;
 		cb_stamp_format_s(&ts, text);
 		check_text(text, rows[i].seconds);
@@ -107,10 +116,10 @@ nanoseconds_become_times(void)
 {
 	struct timespec ts = cb_stamp_of_ns(INT64_MIN);
 
-	CHECK_EQ(ts.tv_sec, INT64_C(-9223372037));
+	CHECK_EQ(ts.tv_sec, cb_ts_time(INT64_C(-9223372037)));
 	CHECK_EQ(ts.tv_nsec, 145224192);
 	ts = cb_stamp_of_ns(INT64_MAX);
-	CHECK_EQ(ts.tv_sec, INT64_C(9223372036));
+	CHECK_EQ(ts.tv_sec, cb_ts_time(INT64_C(9223372036)));
 	CHECK_EQ(ts.tv_nsec, 854775807);
 	ts = cb_stamp_of_ns(-1);
 	CHECK_EQ(ts.tv_sec, -1);
@@ -126,6 +135,8 @@ calendar_is_the_c_librarys(void)
 	struct tm tm;
 
 	for (int64_t s = FIRST_S; s <= LAST_S; s += 86400 + 1) {
+		if (!fits(s))
+			continue;
 		ts = ts_at(s, 0);
 		cb_stamp_format_date(&ts, 0, text);
 		gmtime_r(&ts.tv_sec, &tm);
@@ -204,7 +215,10 @@ text_becomes_times(void)
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		test_row = rows[i].text;
 		ts = ts_at(42, 42);
-		CHECK(cb_stamp_parse_time(rows[i].text, &ts) == NULL);
+		CHECK((cb_stamp_parse_time(rows[i].text, &ts) == NULL) ==
+		    fits(rows[i].s));
+		if (!fits(rows[i].s))
+			continue;
 		CHECK_EQ(ts.tv_sec, rows[i].s);
 		CHECK_EQ(ts.tv_nsec, rows[i].ns);
 	}

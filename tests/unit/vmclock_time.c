@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "counter.h"
+#include "int128.h"
 #include "test.h"
 #include "vmclock.h"
 
@@ -188,10 +189,6 @@ error_is_a_bound_where_both_parts_are_told(void)
 	CHECK(t.maxerror_ns == UINT64_C(18446744073000000000));
 }
 
-#ifdef __SIZEOF_INT128__
-
-__extension__ typedef unsigned __int128 u128;
-
 static uint64_t
 random64(void)
 {
@@ -221,18 +218,18 @@ random_length(void)
 	}
 }
 
-static u128
-shift(u128 x, unsigned by)
+static uint128
+shift(uint128 x, unsigned by)
 {
 	return by > 127 ? 0 : x >> by;
 }
 
 /* Nanoseconds of an error in 2^-64 s, rounded up by its parts. */
-static u128
-ceil_ns(u128 x)
+static uint128
+ceil_ns(uint128 x)
 {
-	u128 ns = (x >> 64) * 1000000000;
-	u128 rest = (x & UINT64_MAX) * 1000000000;
+	uint128 ns = (x >> 64) * 1000000000;
+	uint128 rest = (x & UINT64_MAX) * 1000000000;
 
 	return ns + (rest >> 64) + ((rest & UINT64_MAX) != 0);
 }
@@ -246,7 +243,7 @@ agrees_with_128_bits(void)
 		struct cb_vmclock v = plain;
 		uint64_t ticks = random_length() >> 1;
 		struct cb_vmclock_time t;
-		u128 time, error, product;
+		uint128 time, error, product;
 		bool has_time;
 
 		v.counter_value = random64();
@@ -258,11 +255,11 @@ agrees_with_128_bits(void)
 		v.time_frac_sec = random_length();
 		v.time_maxerror_nanosec = random_length();
 
-		time = (u128)ticks * v.counter_period_frac_sec;
+		time = (uint128)ticks * v.counter_period_frac_sec;
 		time = shift(time, v.counter_period_shift);
-		has_time = (time >> 64) + v.time_sec < (u128)INT64_MAX - 50000;
-		time += (u128)v.time_sec << 64 | v.time_frac_sec;
-		product = (u128)ticks * v.counter_period_maxerror_rate_frac_sec;
+		has_time = (time >> 64) + v.time_sec < (uint128)INT64_MAX - 50000;
+		time += (uint128)v.time_sec << 64 | v.time_frac_sec;
+		product = (uint128)ticks * v.counter_period_maxerror_rate_frac_sec;
 		error = shift(product, v.counter_period_shift);
 		if (v.counter_period_shift > 127 ? product != 0 :
 		    error << v.counter_period_shift != product)
@@ -286,16 +283,6 @@ agrees_with_128_bits(void)
 	CHECK(told > 1000000);
 	CHECK(told < 2000000);
 }
-
-#else
-
-static void
-agrees_with_128_bits(void)
-{
-	test_skip("no type has 128 bits here");
-}
-
-#endif
 
 int
 main(void)
