@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: ISC
 #
 # Install the packages that are missing for the purposes named.
-# usage: deps.sh build|demo|check|vm|model|bench ...
+# usage: deps.sh build|demo|check|vm|model|ports|bench ...
 
 set -eu
 
@@ -19,10 +19,11 @@ packages() {
 	vm)	echo "xz-utils:xz debootstrap:debootstrap" \
 		    "e2fsprogs:mke2fs" ;;
 	model)	echo "spin:spin" ;;
+	ports)	echo "xz-utils:xz python3-pip:pip3" ;;
 	bench)	echo "hyperfine:hyperfine valgrind:valgrind" \
 		    "musl-tools:musl-gcc" ;;
 	*)	echo "deps.sh: $1: expected build, demo, check, vm," \
-		    "model or bench" >&2
+		    "model, ports or bench" >&2
 		exit 2 ;;
 	esac
 }
