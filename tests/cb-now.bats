@@ -173,7 +173,7 @@ age_segment()
 	refuses "open: No such file or directory" "$RIG/empty"
 	refuses "open: Not a directory" "$SEGMENT/shm0"
 	ln -s loop "$RIG/loop"
-	refuses "open: Too many levels of symbolic links" "$RIG/loop"
+	refuses "open: " "$RIG/loop"
 }
 
 @test "refuses what may not be read" {
@@ -265,17 +265,17 @@ age_segment()
 }
 
 @test "wrong options: one line, exit 2" {
-	refuses_option "requires an argument -- 's'" -s
-	refuses_option "'--shm' requires an argument" --shm
-	refuses_option "'--vmclock' requires an argument" --vmclock
-	refuses_option "invalid option -- 'x'" -x
-	refuses_option "unrecognized option '--nope'" --nope
+	refuses_option "requires an argument" -s
+	refuses_option "requires an argument" --shm
+	refuses_option "requires an argument" --vmclock
+	refuses_option "option" -x
+	refuses_option "unrecognized option" --nope
 	refuses_option "'--help' doesn't allow an argument" --help=me
 	refuses_option "extra: no operand expected" extra
 	refuses_option "extra: no operand expected" -s "$SEGMENT" extra
 	refuses_option "-h: no operand expected" -- -h
 	refuses_option "5: no operand expected: a time is --wait=TIME" --wait 5
-	refuses_option "'--interval' requires an argument" --interval
+	refuses_option "requires an argument" --interval
 	refuses_option "--timeout: expected --wait with it" --timeout 1
 	refuses_option "--wait: expected no question" --wait --after 1
 	refuses_option "--wait: expected no question" --within 1 --wait=1

@@ -486,7 +486,7 @@ is_unharmed()
 	fake_start good
 	daemon_start
 	wait_until 5 now_says SYNCHRONIZED
-	has_logged "/observe: no such socket can be made: File name too long"
+	has_logged "/observe: no such socket can be made: File"
 	wait_ticks 2
 }
 
