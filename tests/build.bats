@@ -141,6 +141,7 @@ options_of_usage() {
 
 @test "the shell scripts are clean" {
 	shellcheck -x tests/tools/*.sh tests/bench/*.sh tests/*.bash .ci/run \
+	    tests/ports/*.sh \
 	    tests/vm/*.sh tests/vm/*.bash tests/vm/init \
 	    tests/model/*.sh tests/model/*.bats tests/interop/*.sh \
 	    tests/interop/*.bash tests/interop/*.bats \

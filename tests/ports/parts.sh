@@ -33,7 +33,8 @@ done
 python3 -m pip --version >/dev/null 2>&1 || cannot "there is no pip"
 keyring=/usr/share/keyrings/debian-archive-keyring.gpg
 [ -e $keyring ] || cannot "there is no $keyring"
-debian=$("${0%/*}/../vm/debian.sh") || exit
+debian=$("${0%/*}/../vm/debian.sh" 2>/dev/null) ||
+    cannot "its packages are Debian's, and this is not Debian"
 mirror=${debian#* }
 
 mkdir -p "$1"
@@ -75,6 +76,8 @@ cd "$dir/apt/packages"
 for deb in ./*.deb; do
 	dpkg -x "$deb" "$dir/root"
 done
+find "$dir/root/usr/bin" -name 'qemu-*' ! -name qemu-aarch64-static \
+    ! -name qemu-arm-static ! -name qemu-s390x-static -delete
 for source in $SOURCES; do
 	mkdir "$dir/$source"
 	tar -xf ./"$source"_*.orig.tar.?z -C "$dir/$source" \

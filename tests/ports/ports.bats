@@ -5,6 +5,7 @@
 # this machine or by an emulator of another CPU.
 #
 # shellcheck disable=SC2030,SC2031 # each test is a shell of its own
+# shellcheck disable=SC2034,SC2154 # the rig's variables, and bats's
 
 bats_require_minimum_version 1.5.0
 load ../rig
@@ -114,6 +115,14 @@ programs_work()
 is_not_trusted()
 {
 	! is_trusted
+}
+
+@test "what systems differ in is chosen in one place" {
+	# Headers' guards, C++, and what CPUs differ in, are no such choice.
+	run -0 grep -rnE '^# *(el)?if' "$RIG_ROOT/lib" "$RIG_ROOT/cmd" \
+	    --include='*.[ch]' --exclude='system.[ch]' --exclude=clocks.c \
+	    --exclude=counter.h --exclude=wide.h
+	run -1 grep -vE '_H$|__cplusplus' <<<"$output"
 }
 
 @test "musl, static: the unit tests pass" {
