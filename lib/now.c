@@ -764,8 +764,8 @@ set_soon(const struct cb_shm_lines *l, uint64_t ticks,
 		late_ns -= CB_NS_PER_S;
 		late_s++;
 	}
-	res->earliest = (struct timespec){ early_s, early_ns };
-	res->latest = (struct timespec){ late_s, late_ns };
+	res->earliest = (struct timespec){ early_s, (long)early_ns };
+	res->latest = (struct timespec){ late_s, (long)late_ns };
 }
 
 /* Was the VMClock not written to?  It is looked at after the clocks. */
