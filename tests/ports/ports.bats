@@ -79,6 +79,12 @@ unit_tests_pass()
 		[[ -x $test && ${test##*/} != *.* ]] || continue
 		args=()
 		case ${test##*/} in
+		guest)	# It counts what a process has, and finds shm1 there.
+			if [[ -e $test.real ]]; then
+				echo "# ${TREE##*/}: guest: skipped: it looks" \
+				    "at its process, which is an emulator" >&3
+				continue
+			fi ;;
 		stamp)	args=("$DAYS") ;;
 		world)	args=(1 "$READINGS") ;;
 		esac

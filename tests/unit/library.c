@@ -63,6 +63,9 @@ bound_is_half_the_width_rounded_up(void)
 		r = result_of(rows[i].earliest, rows[i].latest, U);
 		CHECK_EQ(clockbound_bound_ns(&r), rows[i].bound);
 	}
+	/* A time_t of 32 bits holds none as wide. */
+	if (sizeof(time_t) < sizeof(int64_t))
+		return;
 	r = result_of(0, 0, U);
 	r.latest.tv_sec = (time_t)(2 * (INT64_MAX / CB_NS_PER_S) - 1);
 	r.latest.tv_nsec = 999999999;
