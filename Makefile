@@ -76,7 +76,7 @@ PROGRAMS =	cmd/cb-daemon/cb-daemon cmd/cb-now/cb-now \
 LIBRARIES =	lib/libclockbound.a lib/libclockbound.so
 UNIT_TESTS =	$(addprefix tests/unit/, budget chrony estimate guest judge \
 		library now observed order period question seqlock shm shm1 \
-		shm_v1 stamp status vectors vmclock vmclock_notify \
+		shm_v1 soon stamp status vectors vmclock vmclock_notify \
 		vmclock_page vmclock_time)
 # With more or less of the daemon, but for what knows a real clock or chronyd.
 MODELS =	tests/unit/disruption tests/unit/world
@@ -110,9 +110,12 @@ cmd/cb-daemon/cb-daemon cmd/cb-status/cb-status tests/unit/world \
     tests/unit/observed: EXTRA_LIBS = $(JSON_LIBS)
 tests/unit/period tests/unit/shm1 tests/unit/world: EXTRA_LIBS += -lm
 tests/unit/library: EXTRA_LIBS += -pthread
+# With clocks that it sets.
+tests/unit/soon: EXTRA_LIBS += -Wl,--wrap=clock_gettime
 # Counts what the library calls of these.
 tests/unit/guest: EXTRA_LIBS += -pthread \
-    $(foreach f,malloc calloc realloc free open,-Wl,--wrap=$(f))
+    $(foreach f,malloc calloc realloc free open \
+    open64,-Wl,--wrap=$(f))
 
 $(PROGRAMS):
 	$(CC) $(CFLAGS) $(LDFLAGS) $(STATIC) -o $@ $^ $(EXTRA_LIBS) $(BSD_LIBS)
@@ -218,9 +221,8 @@ tests: $(UNIT_TESTS) $(MODELS) $(TOOLS)
 FUNCTIONS =	clockbound_open clockbound_vmclock_open \
 		clockbound_open_options clockbound_now clockbound_close \
 		clockbound_bound_ns clockbound_after clockbound_before \
-		clockbound_wait_until clockbound_read_clocks \
-		clockbound_snapshot clockbound_at clockbound_strerror \
-		clockbound_status_name
+		clockbound_wait_until clockbound_read clockbound_at \
+		clockbound_strerror clockbound_status_name
 
 # FROM:TO, of what goes to the machine as it is but for these names.
 METRICS =	dist/systemd/cb-status-metrics

@@ -27,13 +27,13 @@ typedef struct clockbound_ctx clockbound_ctx;
 
 typedef enum clockbound_err_kind {
 	CLOCKBOUND_ERR_NONE,
-	/* A system call failed: sys_errno says why, detail names it. */
+	/* A call failed: sys_errno says why, detail names it. */
 	CLOCKBOUND_ERR_SYSCALL,
 	/* No daemon has finished a write to this file yet. */
 	CLOCKBOUND_ERR_SEGMENT_NOT_INITIALIZED,
 	/* The segment contradicts itself. */
 	CLOCKBOUND_ERR_SEGMENT_MALFORMED,
-	/* The segment was written in the future of CLOCK_MONOTONIC. */
+	/* The segment was written in the future of the clock or counter. */
 	CLOCKBOUND_ERR_CAUSALITY_BREACH,
 	/* The segment has a layout that this library does not know. */
 	CLOCKBOUND_ERR_SEGMENT_VERSION_NOT_SUPPORTED
@@ -42,7 +42,7 @@ typedef enum clockbound_err_kind {
 typedef struct clockbound_err {
 	clockbound_err_kind kind;
 	int sys_errno;		/* errno of the call, 0 unless SYSCALL */
-	const char *detail;	/* static text, NULL unless SYSCALL */
+	const char *detail;	/* the call or field; NULL unless SYSCALL */
 } clockbound_err;
 
 typedef enum clockbound_clock_status {
@@ -78,12 +78,14 @@ typedef struct clockbound_options {
 	int64_t max_bound_ns;	/* wider: UNKNOWN; 0: however wide */
 	int64_t max_age_ns;	/* older: UNKNOWN; 0: as the segment says */
 	int shared;		/* not 0: any number of threads may use it */
+	int zero[7];		/* for what is to come */
 } clockbound_options;
 
 /*
  * The same, and what is too much for the caller: where half the interval's
  * width is more than max_bound_ns, or the daemon's last update older than
- * max_age_ns, clockbound_now() says UNKNOWN.  Neither may be negative.
+ * max_age_ns, clockbound_now() says UNKNOWN.  What is negative, or in zero and
+ * is not, is SYSCALL with EINVAL, and detail names the field.
  */
 clockbound_ctx *clockbound_open_options(const clockbound_options *options,
     clockbound_err *err);
@@ -116,11 +118,12 @@ int clockbound_before(const clockbound_now_result *now,
     const struct timespec *t);
 
 /*
- * Commit wait: sleep until t has passed for certain, or CLOCK_MONOTONIC has
- * come to the deadline; NULL: there is none.  Returns NULL with the last
- * reading in *res: ask it with clockbound_after() which of the two it was.
- * An error is one of clockbound_now(), at the first reading or still at the
- * deadline; or SYSCALL with EINTR: a signal was caught, the wait may go on.
+ * Commit wait: sleep until t has passed for certain.  Returns NULL when it has,
+ * with the reading that says so in *res.  Errors and a status that is not
+ * trusted are waited out.  At the deadline, of CLOCK_MONOTONIC, where it is not
+ * NULL, the error is the one that the last reading was, or SYSCALL with
+ * ETIMEDOUT; EINTR: a signal was caught, and the wait may go on; EINVAL: a
+ * tv_nsec is not in [0, 999999999].
  */
 const clockbound_err *clockbound_wait_until(clockbound_ctx *ctx,
     const struct timespec *t, const struct timespec *deadline,
@@ -131,7 +134,7 @@ typedef struct clockbound_reading {
 	struct timespec real;	/* CLOCK_REALTIME */
 	struct timespec mono;	/* CLOCK_MONOTONIC_COARSE, where there is one,
 				   else CLOCK_MONOTONIC */
-	uint64_t counter;	/* the CPU's; 0 where there is none */
+	uint64_t counter;	/* the CPU's; 0 unless version 3 is read */
 } clockbound_reading;
 
 /* A segment of any version as clockbound-shm(5) has it, then zeros. */
@@ -139,24 +142,25 @@ typedef struct clockbound_segment {
 	uint64_t bytes[16];
 } clockbound_segment;
 
-/* For clockbound_at().  Returns 0, or -1 with errno. */
-int clockbound_read_clocks(clockbound_reading *reading);
-
 /*
- * The segment that clockbound_now() would answer from, as it is.  Its status
- * is what the VMClock makes of it.  Errors are those of clockbound_now().
+ * What clockbound_now() would work out its answer from, and no answer.  Where
+ * the VMClock does not leave the segment's status as it is, the copy has the
+ * status that it leaves; the limits of the options have no say.  Errors are
+ * those of clockbound_now().
  */
-const clockbound_err *clockbound_snapshot(clockbound_ctx *ctx,
-    clockbound_segment *segment);
+const clockbound_err *clockbound_read(clockbound_ctx *ctx,
+    clockbound_reading *reading, clockbound_segment *segment);
 
 /*
  * The interval at a reading, by arithmetic alone: no clock is read, and no
  * VMClock.  Versions 1 and 2, real -/+ (bound_nsec + (mono - as_of) *
  * max_drift_ppb / 10^9); version 3, as_of + d -/+ (bound_nsec + d *
  * (max_drift_ppb / 10^9 + period_err)) where d = (counter - as_of_tsc) *
- * period; widths rounded up.  It holds where there was no disruption from the
- * snapshot to the reading: see clockbound(3).  NONE, or the error that
- * clockbound_now() would return; *res is then left alone.
+ * period; widths rounded up.  It holds for the pairs that clockbound_read()
+ * makes, and for a reading of the caller's between two calls of it that give
+ * the same segment.  NONE, or the error that clockbound_now() would return for
+ * such a file; CAUSALITY_BREACH also for a reading that no clock shows.  *res
+ * is then left alone.
  */
 clockbound_err_kind clockbound_at(const clockbound_segment *segment,
     const clockbound_reading *reading, clockbound_now_result *res);

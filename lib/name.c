@@ -31,13 +31,14 @@ describe(clockbound_err_kind kind)
 char *
 clockbound_strerror(const clockbound_err *err, char *buf, size_t size)
 {
-	const char *text = describe(err->kind);
+	const char *text = describe(err == NULL ? CLOCKBOUND_ERR_NONE :
+	    err->kind);
 
 	if (text != NULL)
 		snprintf(buf, size, "%s", text);
 	else if (err->kind == CLOCKBOUND_ERR_SYSCALL)
-		snprintf(buf, size, "%s: %s", err->detail,
-		    strerror(err->sys_errno));
+		snprintf(buf, size, "%s: %s", err->detail == NULL ? "system" :
+		    err->detail, strerror(err->sys_errno));
 	else
 		snprintf(buf, size, "unknown error %d", (int)err->kind);
 	return buf;

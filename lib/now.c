@@ -6,19 +6,15 @@
  * calls find that nothing has changed since.  All else is slow: another
  * snapshot, another file, the other segment of a directory.
  *
- * A context that threads share has its answer under a seqlock of its own, and
- * each call works on its own copy.  What it finds to be new it works out by
- * itself; one thread at a time, and nobody waits for it, stores that for the
- * others, or maps another file over the old one's address.
+ * A context that threads share is so many of these, of which each call takes one
+ * that no other has.  It never waits for one.
  */
 #include <sys/stat.h>
 
 #include <errno.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "clockbound.h"
 #include "counter.h"
@@ -32,6 +28,9 @@
 #define LOOK_NS		CB_NS_PER_S
 /* A call within this time of a slow answer is given the width of its end. */
 #define SOON_NS		100000
+
+/* The detail of an error. */
+static const char clock_call[] = "clock_gettime";
 
 /* What stands for the VMClock's seq_count where there is none to watch. */
 static const _Atomic uint32_t no_seq;
@@ -48,25 +47,13 @@ struct answer {
 	/* What gave it, and the better one that had none. */
 	struct seen answered;
 	struct seen passed_over;
+	const _Atomic uint32_t *seq;	/* the VMClock's, or no_seq */
+	uint32_t seq_value;		/* as it was */
+	clockbound_clock_status status;
 	bool is_counted;
 	struct cb_shm_lines lines;	/* version 3, and else: */
-	/* That of SOON_NS later.  With version 3 only the status counts. */
-	struct cb_now_width width;
-	struct timespec width_real;
-	const _Atomic uint32_t *seq;	/* the VMClock's, or no_seq */
-	uint32_t width_seq;		/* as it was */
-};
-
-/*
- * As it is shared: a field that was written in two parts would be waited for
- * when it is read, so that the words are as long as the CPU's.
- */
-#define ANSWER_WORDS	(sizeof(struct answer) / sizeof(uintptr_t))
-_Static_assert(sizeof(struct answer) % sizeof(uintptr_t) == 0, "words");
-
-union copy {
-	uintptr_t words[ANSWER_WORDS];
-	struct answer answer;
+	struct cb_now_width width;	/* that of SOON_NS after */
+	struct timespec width_real;	/* this */
 };
 
 /* No clock has been read, and no segment. */
@@ -79,34 +66,35 @@ static const struct answer no_answer = {
 /* A segment file, open or looked for. */
 struct place {
 	struct cb_shm_reader reader;
-	dev_t dev;		/* of the file that is mapped now */
-	ino_t ino;
 	int64_t looked_mono;	/* when another one was last looked for */
 	char *path;
 };
 
+/* More threads than this need not be stopped in the middle of a call at once. */
+#define COPIES		32
+
 struct clockbound_ctx {
-	struct answer last;	/* no_answer where it is shared */
-	size_t n_places;
-	struct place place[2];		/* the better one first */
+	struct answer last;
+	const struct cb_shm_bound *bound;	/* that it came from */
+	atomic_flag taken;		/* a copy, by a call */
+	clockbound_err err;		/* what clockbound_now() returned */
 	struct cb_vmclock_file vmclock;
 	int64_t followed_mono;	/* when its path was last looked at */
-	char *vmclock_path;
+	bool has_followed;
 	int64_t max_bound_ns;	/* INT64_MAX: any */
 	int64_t max_age_ns;
-	const struct cb_shm_bound *bound;
-	clockbound_err err;		/* what clockbound_now() returned */
-	bool is_shared;			/* the rest is for that */
-	_Atomic pid_t holder;	/* who may change what others read; 0: none */
-	_Atomic unsigned changes;	/* of mappings; odd: in the middle */
-	_Atomic uint16_t generation;	/* seqlock.h: of */
-	_Atomic uintptr_t answer[ANSWER_WORDS];
+	clockbound_ctx **copies;	/* of one that is shared, or NULL */
+	char *vmclock_path;
+	size_t n_places;
+	struct place place[2];		/* the better one first */
 	char text[];			/* of the paths */
 };
 
 static struct seen
 seen_of(const struct cb_shm_reader *r)
 {
+	if (r->segment == NULL)
+		return (struct seen){ &no_generation, 0 };
 	return (struct seen){ &r->segment->header.generation, r->generation };
 }
 
@@ -157,46 +145,31 @@ new_ctx(const char *path, const char *vmclock_path)
 	return ctx;
 }
 
-/* What is missing is a page of zeros until it is there. */
 static bool
 open_places(clockbound_ctx *ctx, clockbound_err *err)
 {
 	bool opened = false;
 
-	for (struct place *p = ctx->place; p < ctx->place + ctx->n_places;
-	    p++) {
-		if (!cb_shm_read_open_none(&p->reader, err))
-			return false;
-		opened |= cb_shm_read_reopen(&p->reader, p->path, err);
-		p->dev = p->reader.dev;
-		p->ino = p->reader.ino;
-	}
-	if (!opened)
-		return false;
-	if (!cb_vmclock_open_none(&ctx->vmclock)) {
-		*err = (clockbound_err){ CLOCKBOUND_ERR_SYSCALL, errno,
-		    "mmap" };
-		return false;
-	}
-	cb_vmclock_follow(&ctx->vmclock, ctx->vmclock_path);
-	ctx->followed_mono = cb_ts_clock(CB_CLOCK_AS_OF);
-	return true;
+	for (size_t i = 0; i < ctx->n_places; i++)
+		opened |= cb_shm_read_open(&ctx->place[i].reader,
+		    ctx->place[i].path, err);
+	return opened;
 }
 
-clockbound_ctx *
-clockbound_open_options(const clockbound_options *o, clockbound_err *err)
+static void
+close_places(clockbound_ctx *ctx)
 {
-	clockbound_err unused;
-	clockbound_ctx *ctx;
-	int saved = errno;
+	for (size_t i = 0; i < ctx->n_places; i++)
+		cb_shm_read_close(&ctx->place[i].reader);
+	cb_vmclock_close(&ctx->vmclock);
+}
 
-	if (err == NULL)
-		err = &unused;
-	if (o->max_bound_ns < 0 || o->max_age_ns < 0) {
-		*err = (clockbound_err){ CLOCKBOUND_ERR_SYSCALL, EINVAL,
-		    o->max_bound_ns < 0 ? "max_bound_ns" : "max_age_ns" };
-		return NULL;
-	}
+/* For one thread at a time. */
+static clockbound_ctx *
+open_one(const clockbound_options *o, clockbound_err *err)
+{
+	clockbound_ctx *ctx;
+
 	ctx = new_ctx(o->shm_path, o->vmclock_path == NULL ?
 	    VMCLOCK_SHM_DEFAULT_PATH : o->vmclock_path);
 	if (ctx == NULL) {
@@ -206,8 +179,62 @@ clockbound_open_options(const clockbound_options *o, clockbound_err *err)
 	}
 	ctx->max_bound_ns = o->max_bound_ns == 0 ? INT64_MAX : o->max_bound_ns;
 	ctx->max_age_ns = o->max_age_ns == 0 ? INT64_MAX : o->max_age_ns;
-	ctx->is_shared = o->shared != 0;
-	if (!open_places(ctx, err)) {
+	if (open_places(ctx, err))
+		return ctx;
+	free(ctx);
+	return NULL;
+}
+
+static bool
+open_copies(clockbound_ctx *ctx, const clockbound_options *o,
+    clockbound_err *err)
+{
+	ctx->copies = calloc(COPIES, sizeof(*ctx->copies));
+	if (ctx->copies == NULL) {
+		*err = (clockbound_err){ CLOCKBOUND_ERR_SYSCALL, errno,
+		    "malloc" };
+		return false;
+	}
+	for (size_t i = 0; i < COPIES; i++) {
+		ctx->copies[i] = open_one(o, err);
+		if (ctx->copies[i] == NULL)
+			return false;
+	}
+	return true;
+}
+
+/* What does not mean anything, or NULL. */
+static const char *
+check_options(const clockbound_options *o)
+{
+	for (size_t i = 0; i < sizeof(o->zero) / sizeof(o->zero[0]); i++)
+		if (o->zero[i] != 0)
+			return "zero";
+	if (o->max_bound_ns < 0)
+		return "max_bound_ns";
+	return o->max_age_ns < 0 ? "max_age_ns" : NULL;
+}
+
+clockbound_ctx *
+clockbound_open_options(const clockbound_options *o, clockbound_err *err)
+{
+	static const clockbound_options defaults;
+	clockbound_err unused;
+	clockbound_ctx *ctx;
+	int saved = errno;
+
+	if (o == NULL)
+		o = &defaults;
+	if (err == NULL)
+		err = &unused;
+	*err = (clockbound_err){ CLOCKBOUND_ERR_SYSCALL, EINVAL,
+	    check_options(o) };
+	if (err->detail != NULL)
+		return NULL;
+	ctx = open_one(o, err);
+	if (ctx == NULL)
+		return NULL;
+	if (o->shared != 0 && !open_copies(ctx, o, err)) {
 		clockbound_close(ctx);
 		return NULL;
 	}
@@ -235,129 +262,14 @@ clockbound_open(const char *shm_path, clockbound_err *err)
 const clockbound_err *
 clockbound_close(clockbound_ctx *ctx)
 {
-	if (ctx != NULL) {
-		for (size_t i = 0; i < ctx->n_places; i++)
-			cb_shm_read_close(&ctx->place[i].reader);
-		cb_vmclock_close(&ctx->vmclock);
-	}
+	if (ctx == NULL)
+		return NULL;
+	for (size_t i = 0; ctx->copies != NULL && i < COPIES; i++)
+		clockbound_close(ctx->copies[i]);
+	free(ctx->copies);
+	close_places(ctx);
 	free(ctx);
 	return NULL;
-}
-
-/*
- * Errors.
- */
-
-/* For threads: what they are told must not change under them. */
-static const clockbound_err *
-find_error(clockbound_err_kind kind)
-{
-	static const clockbound_err interrupted = { CLOCKBOUND_ERR_SYSCALL,
-	    EINTR, "nanosleep" };
-	/* All that can be wrong with reading a clock. */
-	static const clockbound_err no_clock = { CLOCKBOUND_ERR_SYSCALL,
-	    EINVAL, "clock_gettime" };
-	static const clockbound_err kinds[] = {
-		{ .kind = CLOCKBOUND_ERR_NONE },
-		{ .kind = CLOCKBOUND_ERR_SYSCALL },
-		{ .kind = CLOCKBOUND_ERR_SEGMENT_NOT_INITIALIZED },
-		{ .kind = CLOCKBOUND_ERR_SEGMENT_MALFORMED },
-		{ .kind = CLOCKBOUND_ERR_CAUSALITY_BREACH },
-		{ .kind = CLOCKBOUND_ERR_SEGMENT_VERSION_NOT_SUPPORTED }
-	};
-
-	if (kind != CLOCKBOUND_ERR_SYSCALL)
-		return &kinds[kind];
-	return errno == EINTR ? &interrupted : &no_clock;
-}
-
-const clockbound_err *
-cb_now_fail(clockbound_ctx *ctx, clockbound_err_kind kind, const char *what)
-{
-	if (ctx->is_shared)
-		return find_error(kind);
-	ctx->err = (clockbound_err){ .kind = kind };
-	if (kind == CLOCKBOUND_ERR_SYSCALL) {
-		ctx->err.sys_errno = errno;
-		ctx->err.detail = what;
-	}
-	return &ctx->err;
-}
-
-/*
- * Changing what all threads see.
- */
-
-/*
- * Never waits.  Who has forked while another thread was at it finds that
- * thread's mark, but not the thread.
- */
-static bool
-try_hold(clockbound_ctx *ctx)
-{
-	pid_t self, holder = 0;
-
-	if (!ctx->is_shared)
-		return true;
-	self = getpid();
-	holder = atomic_load_explicit(&ctx->holder, memory_order_relaxed);
-	return holder != self && atomic_compare_exchange_strong_explicit(
-	    &ctx->holder, &holder, self, memory_order_acquire,
-	    memory_order_relaxed);
-}
-
-static void
-let_go(clockbound_ctx *ctx)
-{
-	if (ctx->is_shared)
-		atomic_store_explicit(&ctx->holder, 0, memory_order_release);
-}
-
-/* For whoever holds it. */
-static void
-store_answer(clockbound_ctx *ctx, const struct answer *a)
-{
-	union copy copy = { .answer = *a };
-	uint16_t odd = cb_seqlock_open(&ctx->generation);
-
-	for (size_t i = 0; i < ANSWER_WORDS; i++)
-		atomic_store_explicit(&ctx->answer[i], copy.words[i],
-		    memory_order_relaxed);
-	cb_seqlock_close(&ctx->generation, odd);
-}
-
-static bool
-load_answer(const clockbound_ctx *ctx, union copy *copy)
-{
-	uint16_t seen;
-
-	if (!cb_seqlock_begin(&ctx->generation, &seen))
-		return false;
-	for (size_t i = 0; i < ANSWER_WORDS; i++)
-		copy->words[i] = atomic_load_explicit(&ctx->answer[i],
-		    memory_order_relaxed);
-	return cb_seqlock_end(&ctx->generation, seen);
-}
-
-/* Around a change of a mapping: what was read across one is of two files. */
-static void
-begin_change(clockbound_ctx *ctx)
-{
-	if (!ctx->is_shared)
-		return;
-	atomic_store_explicit(&ctx->changes, atomic_load_explicit(
-	    &ctx->changes, memory_order_relaxed) | 1, memory_order_relaxed);
-	atomic_thread_fence(memory_order_seq_cst);
-	store_answer(ctx, &no_answer);
-}
-
-static void
-end_change(clockbound_ctx *ctx)
-{
-	if (ctx->is_shared)
-		atomic_store_explicit(&ctx->changes, (atomic_load_explicit(
-		    &ctx->changes, memory_order_relaxed) | 1) + 1,
-		    memory_order_release);
 }
 
 /*
@@ -370,50 +282,23 @@ end_change(clockbound_ctx *ctx)
  * when there is another snapshot now.
  */
 static bool
-look_again(clockbound_ctx *ctx, struct place *p, struct cb_shm_reader *r,
-    int64_t mono)
+look_again(struct place *p, int64_t mono)
 {
+	struct cb_shm_reader *r = &p->reader, new;
 	int64_t as_of = r->bound.as_of;
-	clockbound_err unused;
-	bool is_new = false;
+	clockbound_err err;
 
-	if (!try_hold(ctx))
-		return false;
 	if (mono - p->looked_mono < LOOK_NS)
-		goto done;
-	r->dev = p->dev;
-	r->ino = p->ino;
+		return false;
 	p->looked_mono = mono;
-	if (!cb_shm_read_is_replaced(r, p->path)) {
-		is_new = cb_shm_read_anew(r) == CLOCKBOUND_ERR_NONE &&
+	if (r->segment != NULL && !cb_shm_read_is_replaced(r, p->path))
+		return cb_shm_read_anew(r) == CLOCKBOUND_ERR_NONE &&
 		    r->bound.as_of != as_of;
-		goto done;
-	}
-	begin_change(ctx);
-	is_new = cb_shm_read_reopen(r, p->path, &unused);
-	end_change(ctx);
-	p->dev = r->dev;
-	p->ino = r->ino;
-done:
-	let_go(ctx);
-	return is_new;
-}
-
-/* Another device or file may go by the VMClock's name by now. */
-static void
-follow_vmclock(clockbound_ctx *ctx, int64_t mono)
-{
-	if (!try_hold(ctx))
-		return;
-	if (mono - ctx->followed_mono >= LOOK_NS) {
-		ctx->followed_mono = mono;
-		if (!cb_vmclock_is_current(&ctx->vmclock, ctx->vmclock_path)) {
-			begin_change(ctx);
-			cb_vmclock_follow(&ctx->vmclock, ctx->vmclock_path);
-			end_change(ctx);
-		}
-	}
-	let_go(ctx);
+	if (!cb_shm_read_open(&new, p->path, &err))
+		return false;
+	cb_shm_read_close(r);
+	*r = new;
+	return true;
 }
 
 /*
@@ -425,15 +310,6 @@ read_clocks(struct timespec *real, struct timespec *mono)
 {
 	return clock_gettime(CLOCK_REALTIME, real) == 0 &&
 	    clock_gettime(CB_CLOCK_AS_OF, mono) == 0;
-}
-
-int
-clockbound_read_clocks(clockbound_reading *now)
-{
-	if (!read_clocks(&now->real, &now->mono))
-		return -1;
-	now->counter = cb_counter_read();
-	return 0;
 }
 
 /* More than a second, or ahead of the clock. */
@@ -450,20 +326,22 @@ is_old(const struct cb_shm_bound *b, const clockbound_reading *now)
  * whatever is looked at next.
  */
 static clockbound_err_kind
-read_place(clockbound_ctx *ctx, struct place *p, struct cb_shm_reader *r,
-    clockbound_reading *now)
+read_place(struct place *p, clockbound_reading *now)
 {
+	struct cb_shm_reader *r = &p->reader;
 	clockbound_err_kind kind;
 
+	now->counter = 0;
 	do {
-		kind = cb_shm_read(r);
+		kind = r->segment == NULL ?
+		    CLOCKBOUND_ERR_SEGMENT_NOT_INITIALIZED : cb_shm_read(r);
 		if (!read_clocks(&now->real, &now->mono))
 			return CLOCKBOUND_ERR_SYSCALL;
 		/* To wait for it costs more than both of these. */
 		if (r->bound.is_counted)
 			now->counter = cb_counter_read();
 	} while ((kind != CLOCKBOUND_ERR_NONE || is_old(&r->bound, now)) &&
-	    look_again(ctx, p, r, cb_ts_ns(&now->mono)));
+	    look_again(p, cb_ts_ns(&now->mono)));
 	if (r->bound.is_counted)
 		cb_counter_fence();
 	atomic_thread_fence(memory_order_acquire);
@@ -479,17 +357,23 @@ static clockbound_clock_status
 status_by_marker(clockbound_ctx *ctx, const struct cb_shm_bound *b,
     clockbound_clock_status status, int64_t mono, struct answer *a)
 {
-	const struct cb_vmclock_page *page = ctx->vmclock.page;
+	const struct cb_vmclock_page *page;
 	uint64_t marker;
 
-	a->seq = &no_seq;
-	a->width_seq = 0;
 	if (!b->disruption_support || status == CLOCKBOUND_STA_DISRUPTED)
 		return status;
-	follow_vmclock(ctx, mono);
-	if (!cb_vmclock_read_marker(page, &a->width_seq, &marker))
+	if (!ctx->has_followed || mono - ctx->followed_mono >= LOOK_NS) {
+		ctx->has_followed = true;
+		ctx->followed_mono = mono;
+		cb_vmclock_follow(&ctx->vmclock, ctx->vmclock_path);
+	}
+	page = ctx->vmclock.page;
+	if (page == NULL)
 		return CLOCKBOUND_STA_UNKNOWN;
+	/* Also where it is torn: until it is written to, that is so. */
 	a->seq = &page->seq_count;
+	if (!cb_vmclock_read_marker(page, &a->seq_value, &marker))
+		return CLOCKBOUND_STA_UNKNOWN;
 	if (marker == b->disruption_marker)
 		return status;
 	/* As readers of ClockBound 3.x and 2.x say it. */
@@ -514,19 +398,12 @@ now_at(const struct cb_shm_bound *b, const clockbound_reading *now,
 	return cb_now_at(b, &now->real, &now->mono, res);
 }
 
-static bool
-is_trusted(clockbound_clock_status status)
-{
-	return status == CLOCKBOUND_STA_SYNCHRONIZED ||
-	    status == CLOCKBOUND_STA_FREE_RUNNING;
-}
-
 /* For the caller, by the options of the context. */
 static bool
 is_too_much(const clockbound_ctx *ctx, const clockbound_now_result *now,
     int64_t age)
 {
-	return is_trusted(now->clock_status) &&
+	return cb_shm_is_trusted(now->clock_status) &&
 	    (clockbound_bound_ns(now) > ctx->max_bound_ns ||
 	    age > ctx->max_age_ns);
 }
@@ -572,169 +449,111 @@ keep_width(const clockbound_ctx *ctx, const struct cb_shm_bound *b,
 		a->answered = no_answer.answered;
 }
 
+/* What a slow answer was worked out from. */
+struct basis {
+	clockbound_reading reading;
+	const struct cb_shm_reader *reader;
+	clockbound_clock_status status;	/* before the limits have a say */
+};
+
 /* What one segment has to say. */
 static clockbound_err_kind
-answer_from(clockbound_ctx *ctx, struct place *p, struct cb_shm_reader *r,
-    struct answer *a, clockbound_now_result *res)
+answer_from(clockbound_ctx *ctx, struct place *p, struct answer *a,
+    struct basis *basis, clockbound_now_result *res)
 {
-	const struct cb_shm_bound *b = &r->bound;
+	const struct cb_shm_bound *b = &p->reader.bound;
+	const clockbound_reading *now = &basis->reading;
 	clockbound_clock_status aged, status;
 	clockbound_err_kind kind;
-	clockbound_reading now;
 	int64_t age;
 
-	kind = read_place(ctx, p, r, &now);
+	*a = no_answer;
+	basis->reader = &p->reader;
+	kind = read_place(p, &basis->reading);
 	if (kind != CLOCKBOUND_ERR_NONE)
 		return kind;
-	a->answered = seen_of(r);
-	a->is_counted = b->is_counted;
-	a->lines = b->lines;
-	kind = now_at(b, &now, res, &age);
+	kind = now_at(b, now, res, &age);
 	aged = kind == CLOCKBOUND_ERR_NONE ? res->clock_status : b->status;
-	status = status_by_marker(ctx, b, aged, cb_ts_ns(&now.mono), a);
+	status = status_by_marker(ctx, b, aged, cb_ts_ns(&now->mono), a);
 	/* On another host the counter may be anywhere. */
 	if (kind != CLOCKBOUND_ERR_NONE && b->is_counted &&
 	    status == CLOCKBOUND_STA_DISRUPTED)
 		kind = cb_now_at_counter(b, b->lines.as_of_tsc, res);
 	if (kind != CLOCKBOUND_ERR_NONE)
 		return kind;
-	if (is_trusted(status) && is_too_much(ctx, res, age))
+	basis->status = status;
+	a->answered = seen_of(&p->reader);
+	a->is_counted = b->is_counted;
+	a->lines = b->lines;
+	if (cb_shm_is_trusted(status) && is_too_much(ctx, res, age))
 		status = CLOCKBOUND_STA_UNKNOWN;
 	else if (b->is_counted)
 		a->lines.soon = soon_too_much(ctx, b);
-	else
-		keep_width(ctx, b, &now, aged, a);
-	a->width.status = status;
+	if (!b->is_counted)
+		keep_width(ctx, b, now, aged, a);
+	a->status = status;
 	res->clock_status = status;
 	return kind;
 }
 
-/* A slow answer at work: on its own copies, where the context is shared. */
-struct work {
-	struct cb_shm_reader *reader[2];
-	struct answer answer;
-	const struct cb_shm_reader *by;	/* the reader that gave it */
-	clockbound_now_result now;
-};
-
 /* The better segment's answer, or the other one's. */
 static clockbound_err_kind
-work_out(clockbound_ctx *ctx, struct work *w)
+work_out(clockbound_ctx *ctx, struct answer *a, struct basis *basis,
+    clockbound_now_result *res)
 {
-	clockbound_err_kind kind, other;
 	struct answer second;
+	struct basis second_basis;
+	clockbound_err_kind kind, other;
 
-	w->answer.passed_over = no_answer.passed_over;
-	w->by = w->reader[0];
-	kind = answer_from(ctx, &ctx->place[0], w->reader[0], &w->answer,
-	    &w->now);
+	kind = answer_from(ctx, &ctx->place[0], a, basis, res);
 	if (ctx->n_places == 1 || (kind == CLOCKBOUND_ERR_NONE &&
-	    w->now.clock_status != CLOCKBOUND_STA_UNKNOWN))
+	    res->clock_status != CLOCKBOUND_STA_UNKNOWN))
 		return kind;
-	other = answer_from(ctx, &ctx->place[1], w->reader[1], &second,
-	    &w->now);
+	other = answer_from(ctx, &ctx->place[1], &second, &second_basis, res);
 	if (other == CLOCKBOUND_ERR_NONE) {
-		w->answer = second;
-		w->by = w->reader[1];
-	}
-	w->answer.passed_over = seen_of(other == CLOCKBOUND_ERR_NONE ?
-	    w->reader[0] : w->reader[1]);
-	return kind == CLOCKBOUND_ERR_NONE ? kind : other;
-}
-
-static clockbound_err_kind
-work_alone(clockbound_ctx *ctx, struct work *w)
-{
-	clockbound_err_kind kind;
-
-	/* That much makes it none. */
-	ctx->last.answered = no_answer.answered;
-	w->reader[0] = &ctx->place[0].reader;
-	w->reader[1] = &ctx->place[1].reader;
-	kind = work_out(ctx, w);
-	if (kind == CLOCKBOUND_ERR_NONE) {
-		ctx->last = w->answer;
-		ctx->bound = &w->by->bound;
-	}
-	return kind;
-}
-
-/* Let the others have it, unless a mapping has changed since. */
-static void
-share_answer(clockbound_ctx *ctx, const struct answer *a, unsigned changes)
-{
-	if (!try_hold(ctx))
-		return;
-	if (atomic_load_explicit(&ctx->changes, memory_order_relaxed) ==
-	    changes)
-		store_answer(ctx, a);
-	let_go(ctx);
-}
-
-/* A thread that is gone, in a child of fork(2), does not end its change. */
-static void
-wait_for_change(clockbound_ctx *ctx)
-{
-	if (try_hold(ctx)) {
-		end_change(ctx);
-		let_go(ctx);
+		*a = second;
+		*basis = second_basis;
+		a->passed_over = seen_of(&ctx->place[0].reader);
 	} else {
-		sched_yield();
+		a->passed_over = seen_of(&ctx->place[1].reader);
 	}
-}
-
-static clockbound_err_kind
-work_beside_others(clockbound_ctx *ctx, struct work *w,
-    struct cb_shm_reader own[])
-{
-	clockbound_err_kind kind;
-	unsigned changes;
-
-	for (;;) {
-		changes = atomic_load_explicit(&ctx->changes,
-		    memory_order_acquire);
-		if (changes % 2 == 1) {
-			wait_for_change(ctx);
-			continue;
-		}
-		for (size_t i = 0; i < ctx->n_places; i++) {
-			cb_shm_read_share(&ctx->place[i].reader, &own[i]);
-			w->reader[i] = &own[i];
-		}
-		kind = work_out(ctx, w);
-		atomic_thread_fence(memory_order_acquire);
-		if (atomic_load_explicit(&ctx->changes,
-		    memory_order_relaxed) == changes)
-			break;
-	}
-	if (kind == CLOCKBOUND_ERR_NONE)
-		share_answer(ctx, &w->answer, changes);
-	return kind;
+	return kind == CLOCKBOUND_ERR_NONE ? kind : other;
 }
 
 /*
  * There is another snapshot, the clocks have moved on, or the VMClock was
- * written to.  Not inline, so that the calls where nothing has changed save no
- * registers for it.
+ * written to; or all that the answer came from is asked for.
  */
-static __attribute__((noinline)) const clockbound_err *
+static const clockbound_err *
 now_anew(clockbound_ctx *ctx, clockbound_now_result *res,
-    clockbound_segment *segment)
+    clockbound_reading *reading, clockbound_segment *segment)
 {
-	struct cb_shm_reader own[2];
 	clockbound_err_kind kind;
+	clockbound_now_result now;
+	struct basis basis;
 	int saved = errno;
-	struct work w;
+	struct answer a;
 
-	kind = ctx->is_shared ? work_beside_others(ctx, &w, own) :
-	    work_alone(ctx, &w);
-	if (kind != CLOCKBOUND_ERR_NONE)
-		return cb_now_fail(ctx, kind, "clock_gettime");
+	ctx->last = no_answer;
+	kind = work_out(ctx, &a, &basis, &now);
+	if (kind != CLOCKBOUND_ERR_NONE) {
+		ctx->err = (clockbound_err){ .kind = kind };
+		if (kind == CLOCKBOUND_ERR_SYSCALL) {
+			ctx->err.sys_errno = errno;
+			ctx->err.detail = clock_call;
+		}
+		return &ctx->err;
+	}
 	errno = saved;
-	*res = w.now;
-	if (segment != NULL)
-		cb_shm_read_copy(w.by, is_trusted(res->clock_status) ?
-		    w.by->bound.status : res->clock_status, segment);
+	ctx->last = a;
+	ctx->bound = &basis.reader->bound;
+	*res = now;
+	if (segment != NULL) {
+		*reading = basis.reading;
+		cb_shm_read_copy(basis.reader,
+		    cb_shm_is_trusted(basis.status) ?
+		    basis.reader->bound.status : basis.status, segment);
+	}
 	return NULL;
 }
 
@@ -776,7 +595,7 @@ is_undisturbed(const struct answer *a, uintptr_t zero)
 
 	atomic_thread_fence(memory_order_acquire);
 	return atomic_load_explicit(seq, memory_order_relaxed) ==
-	    a->width_seq;
+	    a->seq_value;
 }
 
 /*
@@ -798,6 +617,7 @@ now_by_clocks(const struct answer *a, clockbound_now_result *res)
 	    !is_undisturbed(a, 0))
 		return false;
 	cb_now_at_real(&a->width, &real, res);
+	res->clock_status = a->status;
 	return true;
 }
 
@@ -813,41 +633,111 @@ now_by_counter(const struct answer *a, clockbound_now_result *res)
 	    !is_undisturbed(a, cb_counter_zero(counter)))
 		return false;
 	set_soon(l, ticks, res);
-	res->clock_status = a->width.status;
+	res->clock_status = a->status;
 	return true;
 }
 
-static inline bool
-now_again(const struct answer *a, clockbound_now_result *res)
+/*
+ * A copy of a shared context, for the time of a call; NULL where all are taken.
+ * A thread is told apart by its stack, and finds the same one again and again,
+ * which is then in its processor's cache.
+ */
+static clockbound_ctx *
+take_copy(const clockbound_ctx *ctx)
 {
-	return a->is_counted ? now_by_counter(a, res) : now_by_clocks(a, res);
+	const char here = 0;
+	size_t first = (size_t)((((uintptr_t)&here >> 16) *
+	    UINT64_C(0x9e3779b97f4a7c15)) >> 32);
+
+	for (size_t i = first; i < first + COPIES; i++)
+		if (!atomic_flag_test_and_set_explicit(
+		    &ctx->copies[i % COPIES]->taken, memory_order_acquire))
+			return ctx->copies[i % COPIES];
+	return NULL;
 }
 
-static __attribute__((noinline)) const clockbound_err *
-now_slowly(clockbound_ctx *ctx, clockbound_now_result *res)
+/* What threads are told must not change under them. */
+static const clockbound_err *
+tell(const clockbound_err *err)
 {
-	union copy copy;
+	static const clockbound_err kinds[] = {
+		{ .kind = CLOCKBOUND_ERR_NONE },
+		/* All that can be wrong with reading a clock. */
+		{ CLOCKBOUND_ERR_SYSCALL, EINVAL, clock_call },
+		{ .kind = CLOCKBOUND_ERR_SEGMENT_NOT_INITIALIZED },
+		{ .kind = CLOCKBOUND_ERR_SEGMENT_MALFORMED },
+		{ .kind = CLOCKBOUND_ERR_CAUSALITY_BREACH },
+		{ .kind = CLOCKBOUND_ERR_SEGMENT_VERSION_NOT_SUPPORTED }
+	};
+	static const clockbound_err not_opened = { CLOCKBOUND_ERR_SYSCALL,
+	    EAGAIN, "open" };
 
-	if (ctx->is_shared && load_answer(ctx, &copy) &&
-	    now_again(&copy.answer, res))
+	if (err == NULL)
 		return NULL;
-	return now_anew(ctx, res, NULL);
+	if (err->kind == CLOCKBOUND_ERR_SYSCALL && err->detail != clock_call)
+		return &not_opened;
+	return &kinds[err->kind];
+}
+
+/* By a context of its own, when so many others are in a call. */
+static const clockbound_err *
+ask_once(const clockbound_ctx *ctx, clockbound_now_result *res,
+    clockbound_reading *reading, clockbound_segment *segment)
+{
+	clockbound_ctx once = {
+		.last = no_answer,
+		.max_bound_ns = ctx->max_bound_ns,
+		.max_age_ns = ctx->max_age_ns,
+		.vmclock_path = ctx->vmclock_path,
+		.n_places = ctx->n_places
+	};
+	const clockbound_err *err = &once.err;
+
+	for (size_t i = 0; i < once.n_places; i++)
+		once.place[i].path = ctx->place[i].path;
+	if (open_places(&once, &once.err))
+		err = now_anew(&once, res, reading, segment);
+	err = tell(err);
+	close_places(&once);
+	return err;
+}
+
+/* Not inline, so that fast calls save no registers for it. */
+static __attribute__((noinline)) const clockbound_err *
+ask(clockbound_ctx *ctx, clockbound_now_result *res,
+    clockbound_reading *reading, clockbound_segment *segment)
+{
+	const clockbound_err *err;
+	clockbound_ctx *copy;
+
+	if (ctx->copies == NULL)
+		return now_anew(ctx, res, reading, segment);
+	copy = take_copy(ctx);
+	if (copy == NULL)
+		return ask_once(ctx, res, reading, segment);
+	err = tell(segment == NULL ? clockbound_now(copy, res) :
+	    now_anew(copy, res, reading, segment));
+	atomic_flag_clear_explicit(&copy->taken, memory_order_release);
+	return err;
 }
 
 const clockbound_err *
 clockbound_now(clockbound_ctx *ctx, clockbound_now_result *res)
 {
-	if (now_again(&ctx->last, res))
+	const struct answer *a = &ctx->last;
+
+	if (a->is_counted ? now_by_counter(a, res) : now_by_clocks(a, res))
 		return NULL;
-	return now_slowly(ctx, res);
+	return ask(ctx, res, NULL, NULL);
 }
 
 const clockbound_err *
-clockbound_snapshot(clockbound_ctx *ctx, clockbound_segment *segment)
+clockbound_read(clockbound_ctx *ctx, clockbound_reading *reading,
+    clockbound_segment *segment)
 {
 	clockbound_now_result now;
 
-	return now_anew(ctx, &now, segment);
+	return ask(ctx, &now, reading, segment);
 }
 
 const struct cb_shm_bound *

@@ -104,6 +104,14 @@ cb_now_at_counter(const struct cb_shm_bound *b, uint64_t counter,
 	return CLOCKBOUND_ERR_NONE;
 }
 
+/* What a clock can show, and what can be calculated with. */
+static bool
+is_time(const struct timespec *t)
+{
+	return t->tv_sec >= -CB_TS_MAX_S && t->tv_sec <= CB_TS_MAX_S &&
+	    t->tv_nsec >= 0 && t->tv_nsec < CB_NS_PER_S;
+}
+
 clockbound_err_kind
 clockbound_at(const clockbound_segment *segment,
     const clockbound_reading *reading, clockbound_now_result *res)
@@ -113,6 +121,9 @@ clockbound_at(const clockbound_segment *segment,
 
 	if (kind != CLOCKBOUND_ERR_NONE)
 		return kind;
-	return b.is_counted ? cb_now_at_counter(&b, reading->counter, res) :
-	    cb_now_at(&b, &reading->real, &reading->mono, res);
+	if (b.is_counted)
+		return cb_now_at_counter(&b, reading->counter, res);
+	if (!is_time(&reading->real) || !is_time(&reading->mono))
+		return CLOCKBOUND_ERR_CAUSALITY_BREACH;
+	return cb_now_at(&b, &reading->real, &reading->mono, res);
 }

@@ -44,70 +44,39 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* W1, and W3.  In between the body is stored. */
-static inline uint16_t
-cb_seqlock_open(_Atomic uint16_t *generation)
-{
-	uint16_t odd = atomic_load_explicit(generation,
-	    memory_order_relaxed) | 1;
-
-	atomic_store_explicit(generation, odd, memory_order_relaxed);
-	atomic_thread_fence(memory_order_release);
-	return odd;
-}
-
-static inline void
-cb_seqlock_close(_Atomic uint16_t *generation, uint16_t odd)
-{
-	atomic_store_explicit(generation,
-	    odd == UINT16_MAX ? 2 : (uint16_t)(odd + 1), memory_order_release);
-}
-
 static inline void
 cb_seqlock_write(_Atomic uint16_t *generation, _Atomic uint32_t *body,
     const uint32_t *from, size_t words)
 {
-	uint16_t odd = cb_seqlock_open(generation);
+	uint16_t odd = atomic_load_explicit(generation,
+	    memory_order_relaxed) | 1;
+	uint16_t even = odd == UINT16_MAX ? 2 : (uint16_t)(odd + 1);
 
+	atomic_store_explicit(generation, odd, memory_order_relaxed);
+	atomic_thread_fence(memory_order_release);
 	for (size_t i = 0; i < words; i++)
 		atomic_store_explicit(&body[i], from[i],
 		    memory_order_relaxed);
-	cb_seqlock_close(generation, odd);
-}
-
-/*
- * R1, and R3.  In between the body is copied.  False when a write was under way
- * or nothing was ever written; and when the copy is not whole.
- */
-static inline bool
-cb_seqlock_begin(const _Atomic uint16_t *generation, uint16_t *seen)
-{
-	*seen = atomic_load_explicit(generation, memory_order_acquire);
-	return *seen != 0 && *seen % 2 == 0;
-}
-
-static inline bool
-cb_seqlock_end(const _Atomic uint16_t *generation, uint16_t seen)
-{
-	atomic_thread_fence(memory_order_acquire);
-	return atomic_load_explicit(generation, memory_order_relaxed) == seen;
+	atomic_store_explicit(generation, even, memory_order_release);
 }
 
 /*
  * Try once to copy the body.  True, with the copy's generation in *seen, when
- * it is whole.
+ * it is whole; false when a write was under way or nothing was ever written.
  */
 static inline bool
 cb_seqlock_read(const _Atomic uint16_t *generation,
     const _Atomic uint32_t *body, uint32_t *to, size_t words, uint16_t *seen)
 {
-	uint16_t before;
+	uint16_t before = atomic_load_explicit(generation,
+	    memory_order_acquire);
 
-	if (!cb_seqlock_begin(generation, &before))
+	if (before == 0 || before % 2 == 1)
 		return false;
 	for (size_t i = 0; i < words; i++)
 		to[i] = atomic_load_explicit(&body[i], memory_order_relaxed);
-	if (!cb_seqlock_end(generation, before))
+	atomic_thread_fence(memory_order_acquire);
+	if (atomic_load_explicit(generation, memory_order_relaxed) != before)
 		return false;
 	*seen = before;
 	return true;

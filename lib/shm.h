@@ -171,6 +171,14 @@ struct cb_shm_lines {
 	uint64_t soon;	/* ticks in which neither end moves by a second */
 };
 
+/* May the interval be used? */
+static inline bool
+cb_shm_is_trusted(clockbound_clock_status status)
+{
+	return status == CLOCKBOUND_STA_SYNCHRONIZED ||
+	    status == CLOCKBOUND_STA_FREE_RUNNING;
+}
+
 /* A snapshot, checked and in nanoseconds, as the reader's arithmetic wants. */
 struct cb_shm_bound {
 	int64_t as_of;		/* CLOCK_MONOTONIC_COARSE; version 3: UTC */
@@ -186,7 +194,7 @@ struct cb_shm_bound {
 
 struct cb_shm_reader {
 	const struct cb_shm_segment *segment;	/* mapped, NULL: closed */
-	dev_t dev;		/* of its file, 0: there is none */
+	dev_t dev;
 	ino_t ino;
 	unsigned layout;	/* 1, 2, 3: as it was opened; 0: none */
 	uint16_t generation;	/* of bound; 0: there is none yet */
@@ -201,13 +209,6 @@ struct cb_shm_reader {
  */
 bool cb_shm_read_open(struct cb_shm_reader *, const char *path,
     clockbound_err *err);
-/* The same over what is mapped, which on failure stays. */
-bool cb_shm_read_reopen(struct cb_shm_reader *, const char *path,
-    clockbound_err *err);
-/* Open, with no file as yet: what was never written. */
-bool cb_shm_read_open_none(struct cb_shm_reader *, clockbound_err *err);
-/* Another one of the same mapping, which has read nothing. */
-void cb_shm_read_share(const struct cb_shm_reader *, struct cb_shm_reader *);
 void cb_shm_read_close(struct cb_shm_reader *);
 /* Bring reader->bound up to date; NONE when it may be used. */
 clockbound_err_kind cb_shm_read(struct cb_shm_reader *);
@@ -324,12 +325,8 @@ cb_now_at_real(const struct cb_now_width *w, const struct timespec *real,
 }
 
 /*
- * now.c
+ * now.c: for the programs, whose contexts are not shared.
  */
-/* What a function of clockbound.h returns; with errno of what, a SYSCALL. */
-const clockbound_err *cb_now_fail(clockbound_ctx *, clockbound_err_kind,
-    const char *what);
-/* For the programs, whose contexts are not shared: */
 /* What clockbound_now() answered from when it last did. */
 const struct cb_shm_bound *cb_now_snapshot(const clockbound_ctx *);
 /* How old that is by now, in nanoseconds. */

@@ -4,6 +4,7 @@
  * out.  Nothing that a file holds may crash the caller or be believed
  * unchecked.
  */
+#include <sys/mman.h>
 #include <sys/stat.h>
 
 #include <errno.h>
@@ -13,7 +14,6 @@
 #include <unistd.h>
 
 #include "counter.h"
-#include "page.h"
 #include "shm.h"
 #include "ts.h"
 #include "wide.h"
@@ -72,22 +72,6 @@ has_counter_for(uint16_t version)
 	return layout_of(version) != 3 || CB_COUNTER_ID != CB_COUNTER_INVALID;
 }
 
-/* Of a mapping, nothing read yet. */
-static void
-start(struct cb_shm_reader *r, const struct cb_shm_segment *s)
-{
-	unsigned found = layout(&s->header);
-
-	*r = (struct cb_shm_reader){
-		.segment = s,
-		.dev = r->dev,
-		.ino = r->ino,
-		.layout = found,
-		.fault = CLOCKBOUND_ERR_SEGMENT_NOT_INITIALIZED,
-		.bound.is_counted = found == 3
-	};
-}
-
 static clockbound_err_kind
 check_mapped(const struct cb_shm_segment *s, off_t size)
 {
@@ -98,101 +82,63 @@ check_mapped(const struct cb_shm_segment *s, off_t size)
 	return kind;
 }
 
-/* A file of this size that holds a segment; what failed, or NONE. */
-static clockbound_err_kind
-map_file(struct cb_shm_reader *r, int fd, off_t size)
-{
-	/* Within the first page, so that a shorter file reads as zeros. */
-	const struct cb_shm_segment *s = cb_page_map(NULL, sizeof(*s), fd);
-	clockbound_err_kind kind;
-
-	if (s == MAP_FAILED)
-		return CLOCKBOUND_ERR_SYSCALL;
-	kind = check_mapped(s, size);
-	if (kind != CLOCKBOUND_ERR_NONE || r->segment != NULL)
-		cb_page_unmap(s, sizeof(*s));
-	if (kind != CLOCKBOUND_ERR_NONE)
-		return kind;
-	if (r->segment != NULL)
-		s = cb_page_map(r->segment, sizeof(*s), fd);
-	if (s == MAP_FAILED)
-		return CLOCKBOUND_ERR_SYSCALL;
-	r->segment = s;
-	return CLOCKBOUND_ERR_NONE;
-}
-
 bool
-cb_shm_read_reopen(struct cb_shm_reader *r, const char *path,
+cb_shm_read_open(struct cb_shm_reader *r, const char *path,
     clockbound_err *err)
 {
 	struct stat st;
+	void *map = MAP_FAILED;
 	int fd;
 
+	*r = (struct cb_shm_reader){
+		.fault = CLOCKBOUND_ERR_SEGMENT_NOT_INITIALIZED
+	};
 	*err = (clockbound_err){ .kind = CLOCKBOUND_ERR_SYSCALL };
-	err->detail = "open";
 	/* O_NONBLOCK: a FIFO by that name must not hold the caller up. */
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	if (fd == -1)
+	if (fd == -1) {
+		err->detail = "open";
 		goto fail;
-	err->detail = "fstat";
-	if (fstat(fd, &st) == -1)
+	}
+	if (fstat(fd, &st) == -1) {
+		err->detail = "fstat";
 		goto fail;
-	err->detail = "mmap";
-	if (st.st_size < (off_t)sizeof(struct cb_shm_header))
+	}
+	if (st.st_size < (off_t)sizeof(struct cb_shm_header)) {
 		err->kind = CLOCKBOUND_ERR_SEGMENT_NOT_INITIALIZED;
-	else
-		err->kind = map_file(r, fd, st.st_size);
+		goto fail;
+	}
+	/* Within the first page, so that a shorter file reads as zeros. */
+	map = mmap(NULL, sizeof(*r->segment), PROT_READ, MAP_SHARED, fd, 0);
+	if (map == MAP_FAILED) {
+		err->detail = "mmap";
+		goto fail;
+	}
+	err->kind = check_mapped(map, st.st_size);
 	if (err->kind != CLOCKBOUND_ERR_NONE)
 		goto fail;
 	close(fd);
-	*err = (clockbound_err){ .kind = CLOCKBOUND_ERR_NONE };
+	r->segment = map;
+	r->layout = layout(&r->segment->header);
+	r->bound.is_counted = r->layout == 3;
 	r->dev = st.st_dev;
 	r->ino = st.st_ino;
-	start(r, r->segment);
 	return true;
 fail:
 	if (err->kind == CLOCKBOUND_ERR_SYSCALL)
 		err->sys_errno = errno;
-	else
-		err->detail = NULL;
+	if (map != MAP_FAILED)
+		munmap(map, sizeof(*r->segment));
 	if (fd != -1)
 		close(fd);
 	return false;
 }
 
-bool
-cb_shm_read_open(struct cb_shm_reader *r, const char *path,
-    clockbound_err *err)
-{
-	*r = (struct cb_shm_reader){ .segment = NULL };
-	return cb_shm_read_reopen(r, path, err);
-}
-
-bool
-cb_shm_read_open_none(struct cb_shm_reader *r, clockbound_err *err)
-{
-	const struct cb_shm_segment *s = cb_page_map_zeros(NULL, sizeof(*s));
-
-	if (s == MAP_FAILED) {
-		*err = (clockbound_err){ CLOCKBOUND_ERR_SYSCALL, errno,
-		    "mmap" };
-		return false;
-	}
-	*r = (struct cb_shm_reader){ .dev = 0 };
-	start(r, s);
-	return true;
-}
-
-void
-cb_shm_read_share(const struct cb_shm_reader *r, struct cb_shm_reader *out)
-{
-	start(out, r->segment);
-}
-
 void
 cb_shm_read_close(struct cb_shm_reader *r)
 {
-	cb_page_unmap(r->segment, sizeof(*r->segment));
+	if (r->segment != NULL)
+		munmap((void *)(uintptr_t)r->segment, sizeof(*r->segment));
 	r->segment = NULL;
 }
 

@@ -2,6 +2,7 @@
 /*
  * A VMClock's path goes in; its disruption marker, or all of it, comes out.
  */
+#include <sys/mman.h>
 #include <sys/stat.h>
 
 #include <errno.h>
@@ -11,13 +12,14 @@
 #include <unistd.h>
 
 #include "counter.h"
-#include "page.h"
 #include "system.h"
 #include "ts.h"
 #include "vmclock.h"
 
 /* A hypervisor writes in well under a microsecond, unless it is stopped. */
 #define TRIES		1000
+/* For a reader of the marker, who may ask again. */
+#define TRIES_MARKER	100
 /* Who has not finished by then was stopped: sleep between looks. */
 #define SLEEP_NS	100000
 
@@ -89,24 +91,22 @@ is_short(const struct stat *st, size_t size)
 	return S_ISREG(st->st_mode) && st->st_size < (off_t)size;
 }
 
-/* Map it over the page that there is, or anywhere: 0, or what is wrong. */
+/* Map it: 0, or what is wrong. */
 static int
 open_page(struct cb_vmclock_file *f, int fd)
 {
-	const void *page;
 	struct stat st;
+	void *map;
 	int error;
 
 	if (fstat(fd, &st) == -1)
 		return errno;
 	if (is_short(&st, CB_VMCLOCK_MIN_SIZE))
 		return CB_VMCLOCK_ESHORT;
-	page = cb_page_map(f->page, page_size(), fd);
-	if (page == MAP_FAILED)
+	map = mmap(NULL, page_size(), PROT_READ, MAP_SHARED, fd, 0);
+	if (map == MAP_FAILED)
 		return errno;
-	/* Other threads may read it where it is the same. */
-	if (f->page != page)
-		f->page = page;
+	f->page = map;
 	f->dev = st.st_dev;
 	f->ino = st.st_ino;
 	error = check_constant(f->page->constant);
@@ -116,42 +116,21 @@ open_page(struct cb_vmclock_file *f, int fd)
 	return is_short(&st, f->size) ? CB_VMCLOCK_ESHORT : 0;
 }
 
-/* 0, or what is wrong. */
-static int
-open_path(struct cb_vmclock_file *f, const char *path)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK), error;
-
-	if (fd == -1)
-		return errno;
-	error = open_page(f, fd);
-	close(fd);
-	return error;
-}
-
 bool
 cb_vmclock_open(struct cb_vmclock_file *f, const char *path)
 {
-	int error;
+	int fd, error;
 
 	f->page = NULL;
-	error = open_path(f, path);
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	if (fd == -1)
+		return false;
+	error = open_page(f, fd);
+	close(fd);
 	if (error == 0)
 		return true;
 	cb_vmclock_close(f);
 	errno = error;
-	return false;
-}
-
-bool
-cb_vmclock_open_none(struct cb_vmclock_file *f)
-{
-	*f = (struct cb_vmclock_file){
-		.page = cb_page_map_zeros(NULL, page_size())
-	};
-	if (f->page != MAP_FAILED)
-		return true;
-	f->page = NULL;
 	return false;
 }
 
@@ -165,21 +144,20 @@ cb_vmclock_is_current(const struct cb_vmclock_file *f, const char *path)
 	    !is_short(&st, f->size);
 }
 
-/* What is mapped is a page of zeros, at the least: no VMClock at all. */
-void
+bool
 cb_vmclock_follow(struct cb_vmclock_file *f, const char *path)
 {
-	if (cb_vmclock_is_current(f, path) || open_path(f, path) == 0)
-		return;
-	cb_page_map_zeros(f->page, page_size());
-	f->dev = 0;
-	f->ino = 0;
+	if (cb_vmclock_is_current(f, path))
+		return true;
+	cb_vmclock_close(f);
+	return cb_vmclock_open(f, path);
 }
 
 void
 cb_vmclock_close(struct cb_vmclock_file *f)
 {
-	cb_page_unmap(f->page, page_size());
+	if (f->page != NULL)
+		munmap((void *)(uintptr_t)f->page, page_size());
 	f->page = NULL;
 }
 
@@ -207,7 +185,7 @@ cb_vmclock_read_marker(const struct cb_vmclock_page *page, uint32_t *seq,
 	uint32_t low, high;
 	int fault;
 
-	for (int i = 0; i < TRIES; i++) {
+	for (int i = 0; i < TRIES_MARKER; i++) {
 		*seq = begin_read(page);
 		low = load(&page->disruption_marker[0]);
 		high = load(&page->disruption_marker[1]);

@@ -160,15 +160,9 @@ bool cb_vmclock_open(struct cb_vmclock_file *, const char *path);
  * been cut short, which ends whoever reads beyond its end.
  */
 bool cb_vmclock_is_current(const struct cb_vmclock_file *, const char *path);
+/* Look, and open it anew where it is not. */
+bool cb_vmclock_follow(struct cb_vmclock_file *, const char *path);
 void cb_vmclock_close(struct cb_vmclock_file *);
-
-/*
- * For readers that other threads read beside: open, with no VMClock as yet,
- * which nothing can be read from; then whatever is at path by now, in the
- * place of what was there.
- */
-bool cb_vmclock_open_none(struct cb_vmclock_file *);
-void cb_vmclock_follow(struct cb_vmclock_file *, const char *path);
 
 /*
  * Read the marker by the rule of all readers: whole, or not at all.  *seq is

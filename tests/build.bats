@@ -81,8 +81,7 @@ build_with() {
 		./usr/share/man/man3/clockbound_now.3
 		./usr/share/man/man3/clockbound_open.3
 		./usr/share/man/man3/clockbound_open_options.3
-		./usr/share/man/man3/clockbound_read_clocks.3
-		./usr/share/man/man3/clockbound_snapshot.3
+		./usr/share/man/man3/clockbound_read.3
 		./usr/share/man/man3/clockbound_status_name.3
 		./usr/share/man/man3/clockbound_strerror.3
 		./usr/share/man/man3/clockbound_vmclock_open.3

@@ -20,8 +20,7 @@ PUBLIC=(
 	clockbound_now
 	clockbound_open
 	clockbound_open_options
-	clockbound_read_clocks
-	clockbound_snapshot
+	clockbound_read
 	clockbound_status_name
 	clockbound_strerror
 	clockbound_vmclock_open
@@ -30,7 +29,7 @@ PUBLIC=(
 # All that the library may call.  Of these only calloc and free know a heap,
 # and clockbound_now() calls neither (tests/unit/guest.c).
 CALLED=(
-	calloc clock_gettime close errno_location free fstat getpid memcpy mmap munmap
+	calloc clock_gettime close errno_location free fstat memcpy mmap munmap
 	nanosleep open sched_yield snprintf stat strerror strlen sysconf
 )
 # How all other names begin that a program which is linked with the static

@@ -51,6 +51,9 @@ void *__wrap_calloc(size_t, size_t);
 void *__wrap_realloc(void *, size_t);
 void __wrap_free(void *);
 int __wrap_open(const char *, int, ...);
+/* As some call it where files may be large. */
+int __wrap_open64(const char *, int, ...)
+    __attribute__((alias("__wrap_open")));
 
 void *
 __wrap_malloc(size_t size)

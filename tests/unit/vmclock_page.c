@@ -419,8 +419,8 @@ a_new_file_leaves_the_old_to_its_readers(void)
 	CHECK(cb_vmclock_create("vmclock", &abi));
 	CHECK(cb_vmclock_read(p.f.page, 0, &v));
 	CHECK_EQ(v.disruption_marker, 0);
-	cb_vmclock_follow(&p.f, "vmclock");
-	CHECK(cb_vmclock_read(p.f.page, 0, &v));
+	CHECK(cb_vmclock_follow(&p.f, "vmclock") &&
+	    cb_vmclock_read(p.f.page, 0, &v));
 	CHECK_EQ(v.disruption_marker, 7);
 	close_pair(&p);
 }
