@@ -13,8 +13,7 @@ aged_status(const struct cb_shm_bound *b, int64_t elapsed)
 {
 	int64_t fresh_s = b->is_counted ? CB_SHM_V3_FRESH_S : CB_SHM_FRESH_S;
 
-	if (b->status != CLOCKBOUND_STA_SYNCHRONIZED &&
-	    b->status != CLOCKBOUND_STA_FREE_RUNNING)
+	if (!cb_shm_is_trusted(b->status))
 		return b->status;
 	if (elapsed < fresh_s * CB_NS_PER_S)
 		return b->status;

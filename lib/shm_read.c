@@ -293,8 +293,7 @@ cb_shm_read_parse_v3(const struct cb_shm_v3 *v3, struct cb_shm_bound *out)
 		return CLOCKBOUND_ERR_SEGMENT_MALFORMED;
 	set_lines(v3, &b.lines);
 	/* Its period may be any: another one is looked for at each reading. */
-	if (b.status != CLOCKBOUND_STA_SYNCHRONIZED &&
-	    b.status != CLOCKBOUND_STA_FREE_RUNNING)
+	if (!cb_shm_is_trusted(b.status))
 		b.lines.soon = 0;
 	*out = b;
 	return CLOCKBOUND_ERR_NONE;

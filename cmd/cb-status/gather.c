@@ -53,17 +53,6 @@ swap(struct cb_paths *p)
 	memcpy(p->other, shm, sizeof(shm));
 }
 
-static int64_t
-half_of(const clockbound_now_result *now)
-{
-	int64_t s = now->latest.tv_sec - now->earliest.tv_sec;
-
-	if (s >= INT64_MAX / CB_NS_PER_S)
-		return INT64_MAX;
-	return (s * CB_NS_PER_S + now->latest.tv_nsec -
-	    now->earliest.tv_nsec + 1) / 2;
-}
-
 /*
  * By the clock, which may itself have been wrong then: worth a word, where the
  * age has already said that nobody writes any more.
@@ -123,7 +112,7 @@ read_segment(const char *path, const char *vmclock, struct cb_segment *s)
 		s->sys_errno = failed->sys_errno;
 	} else {
 		s->status = now.clock_status;
-		s->half_ns = half_of(&now);
+		s->half_ns = clockbound_bound_ns(&now);
 	}
 	if (ctx == NULL)
 		return;

@@ -70,9 +70,7 @@ cb_judge_name_fault(clockbound_err_kind fault)
 bool
 cb_judge_is_trusted(const struct cb_segment *s)
 {
-	return s->fault == CLOCKBOUND_ERR_NONE &&
-	    (s->status == CLOCKBOUND_STA_SYNCHRONIZED ||
-	    s->status == CLOCKBOUND_STA_FREE_RUNNING);
+	return s->fault == CLOCKBOUND_ERR_NONE && cb_shm_is_trusted(s->status);
 }
 
 bool
