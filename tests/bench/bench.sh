@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: ISC
 #
-# make bench: what everything costs, as a table, in about two minutes.  The
+# make bench: what everything costs, as a table, in a minute and a half.  The
 # README beside this says how to read it.
 #
 # A row that misses its target says so, and is no failure: only what cannot be
