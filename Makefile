@@ -111,7 +111,8 @@ cmd/cb-daemon/cb-daemon cmd/cb-status/cb-status tests/unit/world \
 tests/unit/period tests/unit/shm1 tests/unit/world: EXTRA_LIBS += -lm
 tests/unit/library: EXTRA_LIBS += -pthread
 # With clocks that it sets.
-tests/unit/soon: EXTRA_LIBS += -Wl,--wrap=clock_gettime
+tests/unit/soon: EXTRA_LIBS += -Wl,--wrap=clock_gettime \
+    -Wl,--wrap=__clock_gettime64
 # Counts what the library calls of these.
 tests/unit/guest: EXTRA_LIBS += -pthread \
     $(foreach f,malloc calloc realloc free open \

@@ -107,8 +107,10 @@ cb_now_at_counter(const struct cb_shm_bound *b, uint64_t counter,
 static bool
 is_time(const struct timespec *t)
 {
-	return t->tv_sec >= -CB_TS_MAX_S && t->tv_sec <= CB_TS_MAX_S &&
-	    t->tv_nsec >= 0 && t->tv_nsec < CB_NS_PER_S;
+	int64_t s = t->tv_sec;
+
+	return s >= -CB_TS_MAX_S && s <= CB_TS_MAX_S && t->tv_nsec >= 0 &&
+	    t->tv_nsec < CB_NS_PER_S;
 }
 
 clockbound_err_kind

@@ -270,7 +270,7 @@ age_segment()
 	refuses_option "requires an argument" --vmclock
 	refuses_option "option" -x
 	refuses_option "unrecognized option" --nope
-	refuses_option "'--help' doesn't allow an argument" --help=me
+	refuses_option "argument" --help=me
 	refuses_option "extra: no operand expected" extra
 	refuses_option "extra: no operand expected" -s "$SEGMENT" extra
 	refuses_option "-h: no operand expected" -- -h

@@ -74,9 +74,11 @@ bound_is_half_the_width_rounded_up(void)
 	    CB_NS_PER_S);
 	r.latest.tv_sec++;
 	CHECK_EQ(clockbound_bound_ns(&r), INT64_MAX);
-	r = (clockbound_now_result){ { LONG_MIN, 0 }, { LONG_MAX, 0 }, U };
+	r = (clockbound_now_result){ { (time_t)INT64_MIN, 0 },
+		{ (time_t)INT64_MAX, 0 }, U };
 	CHECK_EQ(clockbound_bound_ns(&r), INT64_MAX);
-	r = (clockbound_now_result){ { LONG_MAX, 0 }, { LONG_MIN, 0 }, U };
+	r = (clockbound_now_result){ { (time_t)INT64_MAX, 0 },
+		{ (time_t)INT64_MIN, 0 }, U };
 	CHECK_EQ(clockbound_bound_ns(&r), 0);
 }
 
@@ -344,8 +346,9 @@ arithmetic_refuses_what_the_reader_refuses(void)
 	/* That no clock shows. */
 	static const struct timespec odd[] = {
 		{ 0, -1 }, { 0, 1000000000 }, { 0, LONG_MAX },
-		{ (time_t)(CB_TS_MAX_S + 1), 0 },
-		{ (time_t)(-CB_TS_MAX_S - 1), 0 }
+		/* A time_t of 32 bits holds neither. */
+		{ (time_t)(CB_TS_MAX_S + 1), -(sizeof(time_t) < 8) },
+		{ (time_t)(-CB_TS_MAX_S - 1), -(sizeof(time_t) < 8) }
 	};
 	clockbound_reading reading, bent;
 	clockbound_now_result now;

@@ -25,6 +25,9 @@
 static int64_t real_ns, mono_ns;
 
 int __wrap_clock_gettime(clockid_t, struct timespec *);
+/* As it is called where a 32-bit system has times of 64 bits. */
+int __wrap___clock_gettime64(clockid_t, struct timespec *)
+    __attribute__((alias("__wrap_clock_gettime")));
 
 int
 __wrap_clock_gettime(clockid_t id, struct timespec *ts)
