@@ -85,9 +85,21 @@ make_dirs(const char *dir)
 	return mkdir(path, 0755) == 0 || errno == EEXIST;
 }
 
+/* Where anybody may replace our files, nobody can tell whose they read. */
+static bool
+is_safe(int dir_fd)
+{
+	struct stat st;
+
+	if (fstat(dir_fd, &st) == -1)
+		return false;
+	errno = EPERM;
+	return (st.st_mode & (S_IWOTH | S_ISVTX)) != S_IWOTH;
+}
+
 /*
  * A record lock: the kernel knows its holder's pid and drops it when that
- * process ends, however it ends.
+ * process ends, however it ends.  Who may read the file could lock it, too.
  */
 static int
 take_lock(int dir_fd, pid_t *holder)
@@ -97,7 +109,7 @@ take_lock(int dir_fd, pid_t *holder)
 
 	*holder = 0;
 	fd = openat(dir_fd, LOCK_NAME, O_RDWR | O_CREAT | O_CLOEXEC |
-	    O_NOFOLLOW, 0644);
+	    O_NOFOLLOW, 0600);
 	if (fd == -1 || fcntl(fd, F_SETLK, &fl) == 0)
 		return fd;
 	if (errno == EACCES || errno == EAGAIN) {
@@ -224,6 +236,9 @@ cb_shm_write_open(struct cb_shm_writer *w, const char *dir, const char **what,
 	w->dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (w->dir_fd == -1)
 		return false;
+	*what = "use a directory where anybody may replace files";
+	if (!is_safe(w->dir_fd))
+		goto fail;
 	*what = "open the file " LOCK_NAME;
 	w->lock_fd = take_lock(w->dir_fd, holder);
 	if (w->lock_fd == -1)

@@ -289,7 +289,7 @@ age_shm1()
 	stop daemon
 	cp "$CB_DAEMON" "$RIG/cb-daemon"
 	mkdir "$RIG/other"
-	chmod 777 "$RIG/other"
+	chmod 1777 "$RIG/other"
 	chmod 711 "$RIG"
 	RUN=$RIG/other
 	spawn daemon "${UNPRIVILEGED[@]}" "$RIG/cb-daemon" -d --run-dir "$RUN" \
