@@ -37,6 +37,12 @@ WARNINGS =	-Wall -Wextra -Wpedantic -Wconversion -Wshadow \
 # Asked for when a recipe runs, which may be after `make deps`.
 BSD_CFLAGS =	$(shell $(PKG_CONFIG) --cflags libbsd-overlay)
 BSD_LIBS =	$(shell $(PKG_CONFIG) --libs --static libbsd-overlay)
+# The filter of system calls, on Linux; SECCOMP= does without libseccomp.
+SECCOMP ?=	$(filter Linux,$(shell uname))
+SECCOMP_CFLAGS = $(if $(SECCOMP),-DCB_SECCOMP \
+		$(shell $(PKG_CONFIG) --cflags libseccomp))
+SECCOMP_LIBS =	$(if $(SECCOMP),\
+		$(shell $(PKG_CONFIG) --libs --static libseccomp))
 JSON_CFLAGS =	$(shell $(PKG_CONFIG) --cflags jansson)
 JSON_LIBS =	$(shell $(PKG_CONFIG) --libs --static jansson)
 ALL_CFLAGS =	-std=c11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 \
@@ -57,7 +63,7 @@ DAEMON_OBJS =	cmd/cb-daemon/cb-daemon.o cmd/cb-daemon/clocks.o \
 		cmd/cb-daemon/source.o $(PURE_OBJS) \
 		cmd/cb-daemon/disruption.o cmd/cb-daemon/observe.o \
 		cmd/cb-daemon/notify.o cmd/cb-daemon/loop.o \
-		cmd/cb-daemon/log.o
+		cmd/cb-daemon/sandbox.o cmd/cb-daemon/log.o
 NOW_OBJS =	cmd/cb-now/cb-now.o cmd/cb-now/reading.o \
 		cmd/cb-now/format.o cmd/cb-now/question.o \
 		cmd/cb-now/stream.o cmd/cb-now/wait.o
@@ -75,8 +81,8 @@ PROGRAMS =	cmd/cb-daemon/cb-daemon cmd/cb-now/cb-now \
 		cmd/cb-status/cb-status cmd/cb-vmclock/cb-vmclock
 LIBRARIES =	lib/libclockbound.a lib/libclockbound.so
 UNIT_TESTS =	$(addprefix tests/unit/, budget chrony estimate guest judge \
-		library now observed order period question seqlock shm shm1 \
-		shm_v1 soon stamp status vectors vmclock vmclock_notify \
+		library now observed order period question sandbox seqlock \
+		shm shm1 shm_v1 soon stamp status vectors vmclock vmclock_notify \
 		vmclock_page vmclock_time)
 # With more or less of the daemon, but for what knows a real clock or chronyd.
 MODELS =	tests/unit/disruption tests/unit/world
@@ -108,6 +114,7 @@ cmd/cb-vmclock/cb-vmclock: $(VMCLOCK_OBJS) lib/libcb.a
 
 cmd/cb-daemon/cb-daemon cmd/cb-status/cb-status tests/unit/world \
     tests/unit/observed: EXTRA_LIBS = $(JSON_LIBS)
+cmd/cb-daemon/cb-daemon tests/unit/sandbox: EXTRA_LIBS += $(SECCOMP_LIBS)
 tests/unit/period tests/unit/shm1 tests/unit/world: EXTRA_LIBS += -lm
 tests/unit/library: EXTRA_LIBS += -pthread
 # With clocks that it sets.
@@ -134,6 +141,7 @@ lib/libclockbound.so: $(CLIENT_OBJS:.o=.pic.o) lib/clockbound.map
 # Before the library that they need.
 tests/unit/judge: cmd/cb-status/judge.o cmd/cb-status/figure.o
 tests/unit/observed: cmd/cb-status/observe.o
+tests/unit/sandbox: cmd/cb-daemon/sandbox.o
 $(UNIT_TESTS): %: %.o $(PURE_OBJS) lib/libcb.a
 tests/unit/question: cmd/cb-now/question.o
 tests/unit/disruption: tests/unit/disruption.o $(PURE_OBJS) \
@@ -162,6 +170,7 @@ tests/bench/now-musl: $(MUSL_SRCS) $(HEADERS) Makefile
 
 tests/unit/%.o: ALL_CFLAGS += -Icmd/cb-daemon -Icmd/cb-now \
     -Icmd/cb-status
+cmd/cb-daemon/sandbox.o tests/unit/sandbox.o: ALL_CFLAGS += $(SECCOMP_CFLAGS)
 cmd/cb-daemon/observe.o $(STATUS_OBJS) tests/unit/judge.o \
     tests/unit/observed.o: ALL_CFLAGS += $(JSON_CFLAGS)
 

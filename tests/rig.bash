@@ -286,6 +286,8 @@ fake_flip()
 # daemon_watch [OPTION...]: it watches the rig's VMClock.
 daemon_watch()
 {
+	# Root becomes the user who has it.
+	private_dir client
 	spawn daemon "$CB_DAEMON" --vmclock "$VMCLOCK" --run-dir "$RUN" \
 	    --chrony-socket "$RIG/client/chronyd.sock" "$@"
 	wait_until 5 test -e "$SEGMENT"

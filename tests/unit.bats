@@ -50,6 +50,10 @@ unit() {
 	unit question
 }
 
+@test "sandbox: what the loop has no use for ends the daemon" {
+	unit sandbox
+}
+
 @test "seqlock: no torn copy is ever accepted" {
 	unit seqlock
 }

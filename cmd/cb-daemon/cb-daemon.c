@@ -27,7 +27,8 @@ enum {
 	OPT_CHRONY_SOCKET,
 	OPT_INTERVAL,
 	OPT_SHM_V1,
-	OPT_SYSFS
+	OPT_SYSFS,
+	OPT_NO_SECCOMP
 };
 
 static const struct option long_options[] = {
@@ -43,6 +44,7 @@ static const struct option long_options[] = {
 	{ "interval", required_argument, NULL, OPT_INTERVAL },
 	{ "shm-v1", no_argument, NULL, OPT_SHM_V1 },
 	{ "sysfs", required_argument, NULL, OPT_SYSFS },
+	{ "no-seccomp", no_argument, NULL, OPT_NO_SECCOMP },
 	{ "help", no_argument, NULL, 'h' },
 	{ "version", no_argument, NULL, 'V' },
 	{ NULL, 0, NULL, 0 }
@@ -52,7 +54,7 @@ static const char usage_text[] =
 "usage: cb-daemon [-dj] [-m PPM] [-r ID -i INTERFACE]\n"
 "                 [--clock-error-bound-source NAME] [--run-dir DIR]\n"
 "                 [--chrony-socket PATH] [--vmclock PATH] [--interval MS]\n"
-"                 [--shm-v1] [--sysfs DIR]\n"
+"                 [--no-seccomp] [--shm-v1] [--sysfs DIR]\n"
 "\n"
 "  -m, --max-drift-rate PPM    the oscillator's largest error (50)\n"
 "  -d, --disable-clock-disruption-support\n"
@@ -67,6 +69,7 @@ static const char usage_text[] =
 "      --chrony-socket PATH    chronyd's (" CB_CHRONY_DEFAULT_SOCKET ")\n"
 "      --vmclock PATH          the VMClock (" VMCLOCK_SHM_DEFAULT_PATH ")\n"
 "      --interval MS           from sample to sample (100)\n"
+"      --no-seccomp            do without a filter of system calls\n"
 "      --shm-v1                publish for clients of ClockBound 1.x too\n"
 "      --sysfs DIR             where -i looks (" CB_PHC_DEFAULT_SYSFS ")\n"
 "  -h, --help\n"
@@ -147,6 +150,9 @@ parse_options(struct cb_daemon *d, int argc, char *argv[])
 			break;
 		case OPT_SHM_V1:
 			o->shm_v1 = true;
+			break;
+		case OPT_NO_SECCOMP:
+			o->no_seccomp = true;
 			break;
 		case OPT_SYSFS:
 			d->phc.sysfs = parse_path("--sysfs", optarg);
@@ -248,6 +254,19 @@ open_segment(struct cb_daemon *d)
 	err(1, "%s: cannot %s", d->options.run_dir, what);
 }
 
+/* All is open: from here on the daemon can do no more than it does. */
+static void
+enter_sandbox(struct cb_daemon *d)
+{
+	const char *what;
+
+	if (cb_sandbox_enter(&d->options, &what))
+		return;
+	warn("cannot %s", what);
+	cb_observe_close(d);
+	exit(1);
+}
+
 int
 main(int argc, char *argv[])
 {
@@ -279,6 +298,7 @@ main(int argc, char *argv[])
 	cb_disruption_open(&d);
 	cb_observe_open(&d);
 	cb_notify_open(&d.notify);
+	enter_sandbox(&d);
 	cb_log_info("version " CB_VERSION ", source %s at %s, publishing to "
 	    "%s", d.source->name, d.options.chrony_socket, d.options.run_dir);
 	ended = cb_loop_run(&d);

@@ -398,6 +398,7 @@ struct cb_options {
 	bool has_phc;
 	uint32_t phc_ref_id;
 	bool json;
+	bool no_seccomp;
 };
 
 struct cb_daemon {
@@ -452,6 +453,12 @@ void cb_loop_tick(struct cb_daemon *);
 void cb_loop_step(struct cb_daemon *);
 /* Until a signal ends it; false when the segment was lost. */
 bool cb_loop_run(struct cb_daemon *);
+
+/*
+ * sandbox.c: gives up what is not needed any more.  False, with errno, when
+ * that cannot be done; *what then says what.
+ */
+bool cb_sandbox_enter(const struct cb_options *, const char **what);
 
 /* log.c: one event a line, on standard error. */
 void cb_log_open(bool json);

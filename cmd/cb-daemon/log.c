@@ -14,8 +14,11 @@ static bool json;
 void
 cb_log_open(bool as_json)
 {
+	static char line[BUFSIZ];
+
 	json = as_json;
-	setvbuf(stderr, NULL, _IOLBF, 0);
+	/* Ours: then nothing is asked of the terminal once we are confined. */
+	setvbuf(stderr, line, _IOLBF, sizeof(line));
 }
 
 static void

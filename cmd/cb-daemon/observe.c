@@ -631,6 +631,8 @@ open_socket(const struct cb_daemon *d)
 void
 cb_observe_open(struct cb_daemon *d)
 {
+	/* Or jansson does at the first object, with what it finds. */
+	json_object_seed(0);
 	cb_clocks_read(&d->observe.started);
 	d->since = d->observe.started;
 	d->observe.fd = open_socket(d);

@@ -11,7 +11,8 @@ packages() {
 	case $1 in
 	build)	echo "gcc:gcc libc6-dev:/usr/include/stdio.h make:make" \
 		    "pkg-config:pkg-config libbsd-dev:/usr/include/bsd/bsd.h" \
-		    "libjansson-dev:/usr/include/jansson.h" ;;
+		    "libjansson-dev:/usr/include/jansson.h" \
+		    "libseccomp-dev:/usr/include/seccomp.h" ;;
 	demo)	echo "chrony:chronyd" ;;
 	check)	echo "bats:bats parallel:parallel mandoc:mandoc jq:jq g++:g++" \
 		    "clang:clang shellcheck:shellcheck tmux:tmux zsh:zsh" \

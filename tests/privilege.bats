@@ -1,0 +1,264 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: ISC
+#
+# What cb-daemon gives up, and what others cannot make it do: cb-daemon(8),
+# Confinement, and SECURITY.md.
+#
+# shellcheck disable=SC2154 # bats's variables
+
+bats_require_minimum_version 1.5.0
+load rig
+
+setup()
+{
+	rig_open
+}
+
+teardown()
+{
+	rig_show_logs
+	rig_close
+}
+
+needs_root()
+{
+	((EUID == 0)) || skip "only root may be another user"
+}
+
+# has PID FIELD VALUE: of /proc/PID/status.
+has()
+{
+	[[ $(awk -v "field=$2:" '$1 == field { $1 = ""; print $0 " " }' \
+	    "/proc/$1/status" | tr -s ' ') == "${3:+ $3} " ]]
+}
+
+# The last it does before its loop.
+is_confined()
+{
+	has "${RIG_PID[daemon]}" NoNewPrivs 1
+}
+
+has_no_capability()
+{
+	local set
+
+	# Only who has some may empty the bounding set.
+	for set in CapInh CapPrm CapEff CapAmb ${1-}; do
+		has "${RIG_PID[daemon]}" "$set" 0000000000000000 || return
+	done
+}
+
+# Everybody may enter the rig, whose programs are copies.
+open_rig()
+{
+	cp "$CB_DAEMON" "$RIG/cb-daemon"
+	chmod 711 "$RIG"
+}
+
+daemon_is_synchronized()
+{
+	wait_until 5 has_logged "status synchronized, was unknown"
+}
+
+#
+# What is given up
+#
+
+@test "no capabilities, no new privileges, and a filter" {
+	fake_start good
+	daemon_start
+	daemon_is_synchronized
+	is_confined
+	has "${RIG_PID[daemon]}" Seccomp 2
+	((EUID != 0)) || has_no_capability CapBnd
+}
+
+@test "an unprivileged daemon is confined as well" {
+	fake_start good
+	open_rig
+	chmod 777 "$RIG/client" "$RIG/client/chronyd.sock"
+	mkdir -m 1777 "$RUN"
+	spawn daemon "${UNPRIVILEGED[@]}" "$RIG/cb-daemon" -d --run-dir "$RUN" \
+	    --chrony-socket "$RIG/client/chronyd.sock"
+	daemon_is_synchronized
+	is_confined
+	has "${RIG_PID[daemon]}" Seccomp 2
+	has_no_capability
+}
+
+@test "root becomes the user who has chronyd's directory" {
+	needs_root
+	fake_start good
+	chmod 711 "$RIG"
+	chmod 777 "$RIG/client/chronyd.sock"
+	chown 65534:65533 "$RIG/client"
+	vmclock_make
+	chmod 644 "$VMCLOCK"
+	daemon_watch --shm-v1
+	daemon_is_synchronized
+	has "${RIG_PID[daemon]}" Uid "65534 65534 65534 65534"
+	has "${RIG_PID[daemon]}" Gid "65533 65533 65533 65533"
+	has "${RIG_PID[daemon]}" Groups ""
+	has_no_capability CapBnd
+	# All of it works as that user, too.
+	vmclock_make 16 8 1
+	wait_until 5 has_logged "disruption: marker 1, was 0"
+	wait_until 5 has_logged "status synchronized, was unknown" 2
+	stop client KILL || true
+	wait_until 5 has_logged "no sample"
+	fake_start good
+	chmod 777 "$RIG/client/chronyd.sock"
+	wait_until 5 has_logged "chronyd answers"
+	stop daemon
+	[[ $(ls "$RIG/client") == chronyd.sock ]]
+	# What root has left behind is no hindrance.
+	daemon_watch --shm-v1
+	daemon_is_synchronized
+	[[ $(stat -c %u "$RUN/observe") == 0 ]]
+	(($(grep -c observe "$RIG/daemon.log") == 0))
+}
+
+@test "root that cannot tell whom to become: one line, exit 1" {
+	needs_root
+	run -1 --separate-stderr "$CB_DAEMON" -d --run-dir "$RUN" \
+	    --chrony-socket "$RIG/nothing/chronyd.sock"
+	[[ -z $output && $stderr == "cb-daemon: cannot become the user who\
+ has chronyd's directory: No such file or directory" ]]
+	[[ ! -e $RUN/observe ]]
+}
+
+@test "no filter can be set: one line, exit 1, and --no-seccomp does without" {
+	local without=$BATS_TEST_DIRNAME/unit/sandbox
+
+	fake_start good
+	run -1 --separate-stderr "$without" "$CB_DAEMON" -d --run-dir "$RUN" \
+	    --chrony-socket "$RIG/client/chronyd.sock"
+	[[ -z $output && $stderr == "cb-daemon: cannot filter system calls\
+ (--no-seccomp does without): "* && $stderr != *$'\n'* ]]
+	[[ ! -e $RUN/observe ]]
+	spawn daemon "$without" "$CB_DAEMON" -d --run-dir "$RUN" --no-seccomp \
+	    --chrony-socket "$RIG/client/chronyd.sock"
+	daemon_is_synchronized
+	is_confined
+	has_no_capability
+}
+
+@test "stopped and continued amid a wait, it goes on" {
+	fake_start good
+	daemon_start
+	daemon_is_synchronized
+	for _ in {1..20}; do
+		kill -STOP "${RIG_PID[daemon]}"
+		wait_until 5 has "${RIG_PID[daemon]}" State "T (stopped)"
+		kill -CONT "${RIG_PID[daemon]}"
+		wait_ticks 1
+	done
+	stop daemon
+}
+
+#
+# The run directory, and who else may do what in it
+#
+
+@test "everybody may read and ask, nobody may write, lock or replace" {
+	local file
+
+	fake_start good
+	umask 077
+	daemon_start --shm-v1
+	daemon_is_synchronized
+	[[ $(stat -c %a "$RUN" "$RUN"/{shm,shm0,shm1,lock,observe} | xargs) == \
+	    "755 644 644 644 600 666" ]]
+	needs_root
+	chmod 711 "$RIG"
+	for file in shm shm0 shm1; do
+		run -0 "${UNPRIVILEGED[@]}" cat "$RUN/$file"
+		run -1 "${UNPRIVILEGED[@]}" dd of="$RUN/$file" if=/dev/zero
+	done
+	# Who may read it could lock it, and keep a daemon from its start.
+	run -1 "${UNPRIVILEGED[@]}" cat "$RUN/lock"
+	for file in shm shm0 shm1 lock observe; do
+		run -1 "${UNPRIVILEGED[@]}" rm -f "$RUN/$file"
+		run -1 "${UNPRIVILEGED[@]}" mv "$RUN/$file" "$RUN/other"
+	done
+	run -1 "${UNPRIVILEGED[@]}" touch "$RUN/other"
+	wait_ticks 2
+}
+
+@test "a run directory where anybody may replace files is not used" {
+	mkdir -m 777 "$RUN"
+	run -1 --separate-stderr "$CB_DAEMON" -d --run-dir "$RUN" \
+	    --chrony-socket "$RIG/nothing"
+	[[ $stderr == "cb-daemon: $RUN: cannot use a directory where anybody\
+ may replace files: Operation not permitted" ]]
+	[[ -z $(ls "$RUN") ]]
+}
+
+@test "a hard link in a segment's place is not written on" {
+	local file
+
+	fake_start good
+	daemon_start --shm-v1
+	daemon_is_synchronized
+	stop daemon
+	# Each as good a segment as there is, and somebody else's as well.
+	mkdir "$RIG/victims"
+	for file in shm shm0 shm1; do
+		ln "$RUN/$file" "$RIG/victims/$file"
+		cp "$RUN/$file" "$RIG/$file.before"
+	done
+	daemon_start --shm-v1
+	daemon_is_synchronized
+	wait_ticks 2
+	for file in shm shm0 shm1; do
+		cmp "$RIG/victims/$file" "$RIG/$file.before"
+		[[ ! $RUN/$file -ef $RIG/victims/$file ]]
+	done
+}
+
+@test "links where a segment is made, locked or asked for are not followed" {
+	local file
+
+	fake_start good
+	mkdir "$RUN"
+	for file in shm0.new shm1.new shm.new observe; do
+		echo precious >"$RIG/$file"
+		ln -s "$RIG/$file" "$RUN/$file"
+	done
+	daemon_start --shm-v1
+	daemon_is_synchronized
+	has_logged "$RUN/observe: no such socket can be made: File exists"
+	stop daemon
+	for file in shm0.new shm1.new shm.new observe; do
+		[[ $(<"$RIG/$file") == precious ]]
+	done
+	rm "$RUN/observe"
+	ln -s "$RIG/nowhere" "$RUN/observe"
+	rm "$RUN/lock"
+	ln -s "$RIG/observe" "$RUN/lock"
+	run -1 --separate-stderr "$CB_DAEMON" -d --run-dir "$RUN" \
+	    --chrony-socket "$RIG/nothing"
+	[[ $stderr == *"cannot open the file lock: "* ]]
+	rm "$RUN/lock"
+	ln -s "$RIG/nowhere" "$RUN/lock"
+	run -1 "$CB_DAEMON" -d --run-dir "$RUN" --chrony-socket "$RIG/nothing"
+	[[ ! -e $RIG/nowhere && $(<"$RIG/observe") == precious ]]
+}
+
+@test "another user's segment in a sticky directory is not written on" {
+	needs_root
+	fake_start good
+	open_rig
+	chmod 777 "$RIG/client" "$RIG/client/chronyd.sock"
+	mkdir -m 1777 "$RUN"
+	daemon_start
+	daemon_is_synchronized
+	stop daemon
+	rm -f "$RUN/lock"
+	cp "$RUN/shm0" "$RIG/before"
+	chmod 666 "$RUN/shm0"
+	run -1 --separate-stderr "${UNPRIVILEGED[@]}" "$RIG/cb-daemon" -d \
+	    --run-dir "$RUN" --chrony-socket "$RIG/client/chronyd.sock"
+	[[ $stderr == "cb-daemon: $RUN: cannot create shm0: "* ]]
+	cmp "$RUN/shm0" "$RIG/before"
+}
