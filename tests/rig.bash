@@ -208,7 +208,7 @@ has_selected()
 	[[ $'\n'$(ask "$1" sources) == *$'\n'?,\*,"$2",* ]]
 }
 
-# chronyd_start NAME [LINE-OF-CONFIGURATION...]
+# chronyd_start NAME [LINE-OF-CONFIGURATION...]: as CHRONY_USER, or as we are.
 chronyd_start()
 {
 	local name=$1 dir=$RIG/$1
@@ -217,7 +217,8 @@ chronyd_start()
 	private_dir "$name"
 	printf '%s\n' "cmdport 0" "bindcmdaddress $dir/chronyd.sock" \
 	    "pidfile $dir/pid" "$@" >"$dir/conf"
-	spawn "$name" "$RIG/chronyd" -d -x -U -u "$(id -un)" -f "$dir/conf"
+	spawn "$name" "$RIG/chronyd" -d -x -U -u "${CHRONY_USER:-$(id -un)}" \
+	    -f "$dir/conf"
 	wait_until 5 answers "$name"
 }
 
