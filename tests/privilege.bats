@@ -266,3 +266,53 @@ daemon_is_synchronized()
 	[[ $stderr == "cb-daemon: $RUN: cannot create shm0: "* ]]
 	cmp "$RUN/shm0" "$RIG/before"
 }
+
+#
+# Readers, and what others may have put in a file's place
+#
+
+# answers_soon COMMAND...: soon, by itself, and without a word of trust.
+answers_soon()
+{
+	run timeout 5 "$@"
+	echo "$* ($status): $output"
+	((status != 0 && status < 100))
+	[[ $output != *[\ \"]SYNCHRONIZED* ]]
+}
+
+@test "readers find no file but a trap: an answer, soon, and no trust" {
+	local trap
+
+	vmclock_make
+	fake_start good
+	daemon_watch
+	daemon_is_synchronized
+	mkfifo "$RIG/fifo"
+	mkdir "$RIG/directory"
+	truncate -s 1T "$RIG/giant"
+	ln -s loop "$RIG/loop"
+	spawn silent "$RIG_TOOLS/serve" "$RIG/silent" cat
+	wait_until 5 test -S "$RIG/silent"
+	run -0 "$CB_NOW" -s "$RUN" --vmclock "$VMCLOCK"
+	for trap in fifo directory giant loop silent; do
+		trap=$RIG/$trap
+		answers_soon "$CB_NOW" -s "$trap" --vmclock "$VMCLOCK"
+		answers_soon "$CB_NOW" -s "$RUN" --vmclock "$trap"
+		answers_soon "$CB_STATUS" -s "$trap" --vmclock "$VMCLOCK"
+		answers_soon "$CB_STATUS" -s "$RUN" --vmclock "$trap"
+		run timeout 5 "$CB_STATUS" -s "$RUN" --vmclock "$VMCLOCK" \
+		    --observe "$trap"
+		((status <= 1))
+	done
+}
+
+@test "a socket that says a little now and then is not waited for" {
+	fake_start good
+	daemon_start
+	daemon_is_synchronized
+	spawn serve "$RIG_TOOLS/serve" "$RIG/liar" sh -c \
+	    'while printf " "; do sleep 0.05; done'
+	wait_until 5 test -S "$RIG/liar"
+	run -1 timeout 5 "$CB_STATUS" -s "$RUN" --observe "$RIG/liar"
+	[[ $output == *"no answer in time"* ]]
+}
