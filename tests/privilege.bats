@@ -4,7 +4,8 @@
 # What cb-daemon gives up, and what others cannot make it do: cb-daemon(8),
 # Confinement, and SECURITY.md.
 #
-# shellcheck disable=SC2154 # bats's variables
+# shellcheck disable=SC2030,SC2031 # each test is a shell of its own
+# shellcheck disable=SC2034,SC2154 # rig.bash's variables, and bats's
 
 bats_require_minimum_version 1.5.0
 load rig
