@@ -125,7 +125,7 @@ daemon_is_synchronized()
 
 @test "root that cannot tell whom to become: one line, exit 1" {
 	needs_root
-	run -1 --separate-stderr "$CB_DAEMON" -d --run-dir "$RUN" \
+	run -1 --separate-stderr timeout 5 "$CB_DAEMON" -d --run-dir "$RUN" \
 	    --chrony-socket "$RIG/nothing/chronyd.sock"
 	[[ -z $output && $stderr == "cb-daemon: cannot become the user who\
  has chronyd's directory: No such file or directory" ]]
@@ -136,8 +136,8 @@ daemon_is_synchronized()
 	local without=$BATS_TEST_DIRNAME/unit/sandbox
 
 	fake_start good
-	run -1 --separate-stderr "$without" "$CB_DAEMON" -d --run-dir "$RUN" \
-	    --chrony-socket "$RIG/client/chronyd.sock"
+	run -1 --separate-stderr timeout 5 "$without" "$CB_DAEMON" -d \
+	    --run-dir "$RUN" --chrony-socket "$RIG/client/chronyd.sock"
 	[[ -z $output && $stderr == "cb-daemon: cannot filter system calls\
  (--no-seccomp does without): "* && $stderr != *$'\n'* ]]
 	[[ ! -e $RUN/observe ]]
@@ -192,7 +192,7 @@ daemon_is_synchronized()
 
 @test "a run directory where anybody may replace files is not used" {
 	mkdir -m 777 "$RUN"
-	run -1 --separate-stderr "$CB_DAEMON" -d --run-dir "$RUN" \
+	run -1 --separate-stderr timeout 5 "$CB_DAEMON" -d --run-dir "$RUN" \
 	    --chrony-socket "$RIG/nothing"
 	[[ $stderr == "cb-daemon: $RUN: cannot use a directory where anybody\
  may replace files: Operation not permitted" ]]
@@ -241,13 +241,32 @@ daemon_is_synchronized()
 	ln -s "$RIG/nowhere" "$RUN/observe"
 	rm "$RUN/lock"
 	ln -s "$RIG/observe" "$RUN/lock"
-	run -1 --separate-stderr "$CB_DAEMON" -d --run-dir "$RUN" \
+	run -1 --separate-stderr timeout 5 "$CB_DAEMON" -d --run-dir "$RUN" \
 	    --chrony-socket "$RIG/nothing"
 	[[ $stderr == *"cannot open the file lock: "* ]]
 	rm "$RUN/lock"
 	ln -s "$RIG/nowhere" "$RUN/lock"
-	run -1 "$CB_DAEMON" -d --run-dir "$RUN" --chrony-socket "$RIG/nothing"
+	run -1 timeout 5 "$CB_DAEMON" -d --run-dir "$RUN" \
+	    --chrony-socket "$RIG/nothing"
 	[[ ! -e $RIG/nowhere && $(<"$RIG/observe") == precious ]]
+}
+
+@test "another user's segment is not written on, be it by root" {
+	local fd
+
+	needs_root
+	fake_start good
+	daemon_start
+	daemon_is_synchronized
+	stop daemon
+	chown 65534 "$SEGMENT"
+	cp "$SEGMENT" "$RIG/before"
+	exec {fd}<"$SEGMENT"
+	daemon_start
+	daemon_is_synchronized
+	cmp "/dev/fd/$fd" "$RIG/before"
+	[[ ! /dev/fd/$fd -ef $SEGMENT ]]
+	exec {fd}<&-
 }
 
 @test "another user's segment in a sticky directory is not written on" {
@@ -262,7 +281,7 @@ daemon_is_synchronized()
 	rm -f "$RUN/lock"
 	cp "$RUN/shm0" "$RIG/before"
 	chmod 666 "$RUN/shm0"
-	run -1 --separate-stderr "${UNPRIVILEGED[@]}" "$RIG/cb-daemon" -d \
+	run -1 --separate-stderr timeout 5 "${UNPRIVILEGED[@]}" "$RIG/cb-daemon" -d \
 	    --run-dir "$RUN" --chrony-socket "$RIG/client/chronyd.sock"
 	[[ $stderr == "cb-daemon: $RUN: cannot create shm0: "* ]]
 	cmp "$RUN/shm0" "$RIG/before"
