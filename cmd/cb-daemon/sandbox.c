@@ -46,7 +46,7 @@ become_owner(const char *chrony_socket)
 
 #ifdef __linux__
 
-/* None can be gained by no_new_privs; where this is not allowed that will do. */
+/* Who may not do that cannot gain any either: there are no new privileges. */
 static void
 empty_bounding_set(void)
 {
