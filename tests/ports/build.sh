@@ -84,4 +84,4 @@ esac
 exec make -s -C "$dir" CC="$cc" AR="$ar" CFLAGS="-O2 -Werror" \
     CPPFLAGS="$cpp" LDFLAGS="$static" STATIC="$static" \
     JSON_CFLAGS="-isystem $json/android -isystem $json/src" \
-    JSON_LIBS="$dir/json/lib.a" "$@" ${shared:+SHARED=$shared} $make
+    JSON_LIBS="$dir/json/lib.a" SECCOMP= "$@" ${shared:+SHARED=$shared} $make
