@@ -120,8 +120,8 @@ static const char *const calls[] = {
 	"newfstatat", "pread64", "read", "stat", "stat64", "statx", "write",
 	"writev",
 	/* sockets: chronyd, those who observe, the service manager */
-	"accept4", "bind", "connect", "recv", "recvfrom", "send", "sendto",
-	"setsockopt", "umask", "unlink", "unlinkat",
+	"accept", "accept4", "bind", "connect", "recv", "recvfrom", "send",
+	"sendto", "setsockopt", "umask", "unlink", "unlinkat",
 	/* memory, random numbers, the end */
 	"brk", "exit", "exit_group", "getpid", "getrandom", "mremap", "munmap"
 };
@@ -133,6 +133,10 @@ static const struct {
 } calls_with[] = {
 #define BITS(arg, mask, bits)	{ (arg), SCMP_CMP_MASKED_EQ, (mask), (bits) }
 #define WRITES			(O_ACCMODE | O_CREAT | O_TRUNC)
+	{ "fcntl", BITS(1, UINT32_MAX, F_SETFD) },
+	{ "fcntl", BITS(1, UINT32_MAX, F_SETFL) },
+	{ "fcntl64", BITS(1, UINT32_MAX, F_SETFD) },
+	{ "fcntl64", BITS(1, UINT32_MAX, F_SETFL) },
 	{ "mmap", BITS(2, PROT_EXEC, 0) },
 	{ "mmap2", BITS(2, PROT_EXEC, 0) },
 	{ "open", BITS(1, WRITES, O_RDONLY) },

@@ -75,6 +75,7 @@ static const struct call forbidden[] = {
 	CALL(mkdirat, HERE, PATH),
 	CALL(mknodat, HERE, PATH),
 	CALL(ioctl, -1),
+	AS_CALL("a file lock", fcntl, -1, F_SETLK),
 	CALL(memfd_create, 0),
 	AS_CALL("map to execute", mmap, 0, 4096, PROT_READ | PROT_EXEC, ANON,
 	    -1),
@@ -101,6 +102,7 @@ static const struct call allowed[] = {
 	CALL(restart_syscall, 0),
 	CALL(sched_yield, 0),
 	CALL(getrandom, 0),
+	AS_CALL("a file's flags", fcntl, -1, F_SETFL, O_NONBLOCK),
 	AS_CALL("open to read", openat, HERE, PATH, O_RDONLY | O_CLOEXEC |
 	    O_NONBLOCK),
 	AS_CALL("a Unix socket", socket, AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC),

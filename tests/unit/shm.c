@@ -295,7 +295,7 @@ new_segment_is_unknown_and_for_all_to_read(void)
 		return;
 	CHECK_EQ(mode_of(RUN), S_IFDIR | 0755);
 	CHECK_EQ(mode_of(SHM0), S_IFREG | 0644);
-	CHECK_EQ(mode_of(RUN "/lock"), S_IFREG | 0644);
+	CHECK_EQ(mode_of(RUN "/lock"), S_IFREG | 0600);
 	CHECK(access(RUN "/shm0.new", F_OK) == -1);
 	CHECK_EQ(generation_of(SHM0), 2);
 	if (CHECK(cb_shm_read_open(&r, SHM0, &err))) {
