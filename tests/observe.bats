@@ -449,7 +449,7 @@ is_unharmed()
 @test "SIGTERM removes the socket, a killed daemon's is replaced" {
 	fake_start good
 	daemon_start
-	look
+	wait_until 5 looks .format
 	[[ -S $SOCKET && $(stat -c %a "$SOCKET") == 666 ]]
 	stop daemon KILL || true
 	[[ -S $SOCKET ]]
