@@ -122,8 +122,9 @@ static const char *const calls[] = {
 	/* sockets: chronyd, those who observe, the service manager */
 	"accept", "accept4", "bind", "connect", "recv", "recvfrom", "send",
 	"sendto", "setsockopt", "umask", "unlink", "unlinkat",
-	/* memory, random numbers, the end */
-	"brk", "exit", "exit_group", "getpid", "getrandom", "mremap", "munmap"
+	/* memory, a C library's locks, random numbers, the end */
+	"brk", "exit", "exit_group", "futex", "futex_time64", "getpid",
+	"getrandom", "madvise", "mremap", "munmap"
 };
 
 /* These only with arguments that have just such bits under the mask. */
