@@ -293,6 +293,15 @@ hear_leap(struct cb_watch *w, const struct cb_sample *s, int64_t earliest)
 	    earliest - LEAP_AFTER_NS));
 }
 
+static bool
+is_leap_near(const struct cb_daemon *d, int64_t latest)
+{
+	const struct cb_watch *w = &d->watch;
+
+	return w->expects_leap && latest >= w->leap_at - LEAP_BEFORE_NS -
+	    2 * d->options.interval_ns;
+}
+
 /*
  * Around a leap second UTC itself is ambiguous, and true time, the kernel and
  * chronyd come to it one after the other.  The interval covers both readings
@@ -314,9 +323,10 @@ look_at_leap(struct cb_daemon *d)
 		cb_estimate_settle(&d->estimate);
 		return;
 	}
-	hear_leap(w, &d->sample, utc.lo);
-	if (!w->expects_leap || utc.hi < w->leap_at - LEAP_BEFORE_NS -
-	    2 * d->options.interval_ns)
+	/* One that may be over was expected: chronyd speaks of it no more. */
+	if (!is_leap_near(d, utc.hi))
+		hear_leap(w, &d->sample, utc.lo);
+	if (!is_leap_near(d, utc.hi))
 		return;
 	d->counts.leap_seconds++;
 	cb_log_warn("leap second: the bound covers both readings");

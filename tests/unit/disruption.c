@@ -554,6 +554,17 @@ the_last_word_on_a_leap_second_counts(void)
 	tick();
 	tick();
 	CHECK(!d.watch.leaping);
+
+	/* A daemon that was stopped meanwhile hears of it no more. */
+	announce(CB_CHRONY_LEAP_INSERT);
+	d.sample.tracking.leap = CB_CHRONY_LEAP_NORMAL;
+	pass_until(-60 * S);
+	tick();
+	CHECK(d.watch.leaping);
+	CHECK(half() > S);
+	tick();
+	CHECK(!d.watch.leaping);
+	CHECK(half() > S);
 }
 
 /* Any of the clocks may be first, and any of them last. */
