@@ -3,6 +3,7 @@
  * The codec of chronyd's command protocol: bytes and numbers, no I/O.  All
  * integers are big-endian; offsets count from the start of the packet.
  */
+#include <math.h>
 #include <string.h>
 
 #include "chrony.h"
@@ -128,11 +129,7 @@ decode_double(uint32_t wire, double *unit)
 		exponent -= 1 << 7;
 	if (coefficient >= 1 << 24)
 		coefficient -= 1 << 25;
-	*unit = 1;
-	for (exponent -= 25; exponent > 0; exponent--)
-		*unit *= 2;
-	for (; exponent < 0; exponent++)
-		*unit /= 2;
+	*unit = ldexp(1, exponent - 25);
 	return coefficient * *unit;
 }
 
