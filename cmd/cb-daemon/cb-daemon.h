@@ -308,6 +308,8 @@ bool cb_disruption_look(struct cb_daemon *);
 void cb_disruption_weigh(struct cb_daemon *);
 /* Has the machine slept since the tick before?  stepped: the timer said so. */
 bool cb_disruption_has_slept(struct cb_daemon *, bool stepped);
+/* May a leap second have come that the interval does not cover yet? */
+bool cb_disruption_owes_leap(const struct cb_daemon *);
 /* The next attempt to bring chronyd round, when it is due; true: it did. */
 bool cb_disruption_act(struct cb_daemon *);
 int64_t cb_disruption_due(const struct cb_daemon *);

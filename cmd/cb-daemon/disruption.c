@@ -302,6 +302,15 @@ is_leap_near(const struct cb_daemon *d, int64_t latest)
 	    2 * d->options.interval_ns;
 }
 
+bool
+cb_disruption_owes_leap(const struct cb_daemon *d)
+{
+	struct cb_interval utc = cb_estimate_utc(&d->estimate,
+	    &d->sample.after);
+
+	return !d->watch.leaping && is_leap_near(d, utc.hi);
+}
+
 /*
  * Around a leap second UTC itself is ambiguous, and true time, the kernel and
  * chronyd come to it one after the other.  The interval covers both readings

@@ -270,7 +270,7 @@ cb_loop_step(struct cb_daemon *d)
 
 	cb_clocks_read(&s->before);
 	s->after = s->before;
-	if (cb_disruption_has_slept(d, true)) {
+	if (cb_disruption_has_slept(d, true) || cb_disruption_owes_leap(d)) {
 		d->has_bound = false;
 		log_status(d, set_status(d, CB_INPUT_UNKNOWN));
 	} else if (d->has_bound && d->estimate.has_interval) {

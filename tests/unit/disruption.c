@@ -558,8 +558,11 @@ the_last_word_on_a_leap_second_counts(void)
 	/* A daemon that was stopped meanwhile hears of it no more. */
 	announce(CB_CHRONY_LEAP_INSERT);
 	d.sample.tracking.leap = CB_CHRONY_LEAP_NORMAL;
+	CHECK(!cb_disruption_owes_leap(&d));
 	pass_until(-60 * S);
+	CHECK(cb_disruption_owes_leap(&d));
 	tick();
+	CHECK(!cb_disruption_owes_leap(&d));
 	CHECK(d.watch.leaping);
 	CHECK(half() > S);
 	tick();
