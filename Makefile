@@ -85,8 +85,10 @@ UNIT_TESTS =	$(addprefix tests/unit/, budget chrony estimate guest judge \
 		shm shm1 shm_v1 soon stamp status vectors vmclock vmclock_notify \
 		vmclock_page vmclock_time)
 # With more or less of the daemon, but for what knows a real clock or chronyd.
-MODELS =	tests/unit/disruption tests/unit/world
-WORLD_OBJS =	cmd/cb-daemon/source.o $(PURE_OBJS) \
+MODELS =	tests/unit/disruption tests/sim/sim
+SIM_OBJS =	tests/sim/sim.o tests/sim/life.o tests/sim/tally.o \
+		tests/sim/world.o tests/sim/chronyd.o tests/sim/event.o \
+		tests/sim/stand.o cmd/cb-daemon/source.o $(PURE_OBJS) \
 		cmd/cb-daemon/disruption.o cmd/cb-daemon/observe.o \
 		cmd/cb-daemon/notify.o cmd/cb-daemon/loop.o
 TOOLS =		tests/tools/feed-sock tests/tools/fake-chronyd \
@@ -112,10 +114,10 @@ cmd/cb-now/cb-now: $(NOW_OBJS) lib/libcb.a
 cmd/cb-status/cb-status: $(STATUS_OBJS) lib/libcb.a
 cmd/cb-vmclock/cb-vmclock: $(VMCLOCK_OBJS) lib/libcb.a
 
-cmd/cb-daemon/cb-daemon cmd/cb-status/cb-status tests/unit/world \
+cmd/cb-daemon/cb-daemon cmd/cb-status/cb-status tests/sim/sim \
     tests/unit/observed: EXTRA_LIBS = $(JSON_LIBS)
 cmd/cb-daemon/cb-daemon tests/unit/sandbox: EXTRA_LIBS += $(SECCOMP_LIBS)
-tests/unit/period tests/unit/shm1 tests/unit/world: EXTRA_LIBS += -lm
+tests/unit/period tests/unit/shm1 tests/sim/sim: EXTRA_LIBS += -lm
 tests/unit/library: EXTRA_LIBS += -pthread
 # With clocks that it sets.
 tests/unit/soon: EXTRA_LIBS += -Wl,--wrap=clock_gettime \
@@ -146,7 +148,7 @@ $(UNIT_TESTS): %: %.o $(PURE_OBJS) lib/libcb.a
 tests/unit/question: cmd/cb-now/question.o
 tests/unit/disruption: tests/unit/disruption.o $(PURE_OBJS) \
     cmd/cb-daemon/disruption.o lib/libcb.a
-tests/unit/world: tests/unit/world.o $(WORLD_OBJS) lib/libcb.a
+tests/sim/sim: $(SIM_OBJS) lib/libcb.a
 $(TOOLS) $(BENCHES): %: %.o lib/libcb.a
 
 $(UNIT_TESTS) $(MODELS) $(TOOLS) $(BENCHES):
@@ -155,7 +157,8 @@ $(UNIT_TESTS) $(MODELS) $(TOOLS) $(BENCHES):
 $(PEERS): %: %.o
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -ldl -lm
 
-HEADERS =	$(wildcard lib/*.h cmd/*/*.h tests/unit/*.h tests/interop/*.h)
+HEADERS =	$(wildcard lib/*.h cmd/*/*.h tests/unit/*.h tests/interop/*.h \
+		tests/sim/*.h)
 
 tests/bench/now: EXTRA_LIBS = -pthread -ldl
 tests/bench/now-musl: $(MUSL_SRCS) $(HEADERS) Makefile
@@ -168,7 +171,7 @@ tests/bench/now-musl: $(MUSL_SRCS) $(HEADERS) Makefile
 %.pic.o: %.c $(HEADERS) Makefile
 	$(CC) $(ALL_CFLAGS) -fPIC -c -o $@ $<
 
-tests/unit/%.o: ALL_CFLAGS += -Icmd/cb-daemon -Icmd/cb-now \
+tests/unit/%.o tests/sim/%.o: ALL_CFLAGS += -Icmd/cb-daemon -Icmd/cb-now \
     -Icmd/cb-status
 cmd/cb-daemon/sandbox.o tests/unit/sandbox.o: ALL_CFLAGS += $(SECCOMP_CFLAGS)
 cmd/cb-daemon/observe.o $(STATUS_OBJS) tests/unit/judge.o \
@@ -202,6 +205,13 @@ check-vm:
 check-model:
 	tests/tools/deps.sh build demo check model
 	tests/tools/check.sh tests/model
+
+# Ten years in model worlds.
+check-sim:
+	tests/tools/deps.sh build demo check
+	@echo Building
+	@$(MAKE) -s tests/sim/sim
+	tests/tools/check.sh tests/sim
 
 # Beside ClockBound itself, which is built from the crate registry into the
 # user's cache.
@@ -306,6 +316,6 @@ clean:
 	    $(MODELS) $(TOOLS) $(BENCHES) $(PEERS) tests/bench/now-musl
 	find lib cmd tests -name '*.o' -exec rm -f {} +
 
-.PHONY: all deps demo check check-vm check-model check-interop check-ports \
-    bench tests install uninstall clean
+.PHONY: all deps demo check check-vm check-model check-sim check-interop \
+    check-ports bench tests install uninstall clean
 .DELETE_ON_ERROR:
