@@ -143,7 +143,7 @@ options_of_usage() {
 	    tests/ports/*.sh \
 	    tests/vm/*.sh tests/vm/*.bash tests/vm/init \
 	    tests/model/*.sh tests/model/*.bats tests/interop/*.sh \
-	    tests/interop/*.bash tests/interop/*.bats \
+	    tests/interop/*.bash tests/interop/*.bats tests/sim/*.bats \
 	    dist/completion/*.bash dist/openrc/* dist/freebsd/*
 	for script in dist/openrc/* dist/freebsd/*; do
 		sh -n "$script"
