@@ -25,6 +25,8 @@
 
 /* BOOTTIME and MONOTONIC are apart by this much more: the machine slept. */
 #define SLEPT_NS	(1 * MS)
+/* Where the clock was set as well this much will do. */
+#define SLEPT_AND_SET_NS	INT64_C(10000)
 /* How long a hypervisor's write is waited for. */
 #define READ_NS		(1 * MS)
 /* How often the kernel's clocksource is looked at. */
@@ -191,8 +193,9 @@ cb_disruption_has_slept(struct cb_daemon *d, bool stepped)
 {
 	const struct cb_instant *now = &d->sample.after;
 	struct cb_watch *w = &d->watch;
+	int64_t least = stepped ? SLEPT_AND_SET_NS : SLEPT_NS;
 
-	if ((w->has_asleep && now->asleep > w->asleep + SLEPT_NS) ||
+	if ((w->has_asleep && now->asleep > w->asleep + least) ||
 	    (stepped && (!cb_clocks_tell_sleep() ||
 	    !cb_estimate_is_step(&d->estimate, now))))
 		w->slept = true;

@@ -403,6 +403,14 @@ a_short_sleep_is_not_taken_for_a_step(void)
 	tick();
 	CHECK(!d.estimate.has_interval);
 	CHECK_EQ(d.counts.sleeps, 1);
+
+	/* It took it for half a millisecond, just after a tick. */
+	begin();
+	pass(MS);
+	d.sample.after.real += 500000;
+	d.sample.after.asleep += 500000;
+	CHECK(!cb_disruption_has_slept(&d, false));
+	CHECK(cb_disruption_has_slept(&d, true));
 }
 
 static void
