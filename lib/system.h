@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * What systems do not have in common, and what stands in for it: chosen here,
- * in system.c, and for the daemon's clocks in clocks.c.  What CPUs do not have
- * in common is in counter.h and wide.h.
+ * in system.c, and for the daemon in clocks.c and sandbox.c.  What CPUs do not
+ * have in common is in counter.h and wide.h.
  */
 #ifndef CB_SYSTEM_H
 #define CB_SYSTEM_H

@@ -10,7 +10,7 @@
 bats_require_minimum_version 1.5.0
 load ../rig
 
-# An emulator is slow: readings of the model world, and days of the calendar
+# An emulator is slow: readings of model worlds, and days of the calendar
 # from one that is tried to the next.
 READINGS=50000
 DAYS=30
@@ -51,8 +51,8 @@ emulated()
 		    "$program.real" "\$@"
 		EOF
 		chmod +x "$program"
-	done < <(find "$TREE/cmd" "$TREE/tests/unit" -type f -perm -u+x \
-	    ! -name '*.*')
+	done < <(find "$TREE/cmd" "$TREE/tests/unit" "$TREE/tests/sim" -type f \
+	    -perm -u+x ! -name '*.*')
 }
 
 # built TARGET [CPU LIBRARIES]: in $TREE, once for all the tests.
@@ -75,7 +75,7 @@ unit_tests_pass()
 {
 	local test args failed=0
 
-	for test in "$TREE"/tests/unit/*; do
+	for test in "$TREE"/tests/unit/* "$TREE/tests/sim/sim"; do
 		[[ -x $test && ${test##*/} != *.* ]] || continue
 		args=()
 		case ${test##*/} in
@@ -86,7 +86,7 @@ unit_tests_pass()
 				continue
 			fi ;;
 		stamp)	args=("$DAYS") ;;
-		world)	args=(1 "$READINGS") ;;
+		sim)	args=(-n "$READINGS" 1) ;;
 		esac
 		run "$test" "${args[@]}"
 		case $status in
@@ -134,7 +134,7 @@ is_not_trusted()
 	# Headers' guards, C++, and what CPUs differ in, are no such choice.
 	run -0 grep -rnE '^# *(el)?if' "$RIG_ROOT/lib" "$RIG_ROOT/cmd" \
 	    --include='*.[ch]' --exclude='system.[ch]' --exclude=clocks.c \
-	    --exclude=counter.h --exclude=wide.h
+	    --exclude=sandbox.c --exclude=counter.h --exclude=wide.h
 	run -1 grep -vE '_H$|__cplusplus' <<<"$output"
 }
 

@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 
 #include <err.h>
+#include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -257,12 +258,14 @@ list_classes(void)
 int
 main(int argc, char *argv[])
 {
+	static const struct option none[] = { { NULL, 0, NULL, 0 } };
 	struct goal goal = { .trusted = READINGS };
 	struct plan plan = { .on = ALL, .events = UINT32_MAX };
 	bool alone = false;
 	int ch, processes = 1;
 
-	while ((ch = getopt(argc, argv, "+1d:e:j:k:ln:x:y:")) != -1)
+	while ((ch = getopt_long(argc, argv, "+1d:e:j:k:ln:x:y:", none,
+	    NULL)) != -1)
 		switch (ch) {
 		case '1': alone = true; break;
 		case 'd': goal.ns_fast = parse_number(optarg, 86400 * S);
