@@ -191,6 +191,8 @@ exports_textfile()
 # free_port: PORT, which nobody has at the moment.
 free_port()
 {
+	# Not what the last one said.
+	rm -f "$RIG/port.log"
 	spawn port "$RIG_TOOLS/serve" 0 true
 	wait_until 5 test -s "$RIG/port.log"
 	PORT=$(<"$RIG/port.log")

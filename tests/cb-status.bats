@@ -220,14 +220,15 @@ age_shm1()
 	((CODE == 0))
 	[[ -z $ERR && $OUT == "OK "*"within "*" of true time"* ]]
 	for text in "status     synchronized since 20" "half-width 5." \
-	    "bound      5." "true time  4." "made of    offset 5." \
-	    "mostly     5." "-> to narrow it: wait while chronyd" \
-	    "chronyd    127." "offset 5." "frequency " "estimate   5." \
+	    "bound      5." "true time  [45]." "made of    offset [45]." \
+	    "mostly     [45]." "-> to narrow it: wait while chronyd" \
+	    "chronyd    127." "offset [45]." "frequency " "estimate   [45]." \
 	    "selected " "VMClock    $VMCLOCK: marker 0, handled 0" \
 	    "daemon     pid ${RIG_PID[daemon]}, version " " ticks, " \
 	    "longest gap " "0 disruptions"; do
 		echo "expected: $text"
-		[[ $OUT == *"$text"* ]]
+		# shellcheck disable=SC2053 # it is a pattern
+		[[ $OUT == *$text* ]]
 	done
 	(($(wc -L <<<"$OUT") <= 80))
 	[[ $OUT != *$'\033'* ]]
