@@ -510,12 +510,12 @@ work_out(clockbound_ctx *ctx, struct answer *a, struct basis *basis,
 	    res->clock_status != CLOCKBOUND_STA_UNKNOWN))
 		return kind;
 	other = answer_from(ctx, &ctx->place[1], &second, &second_basis, res);
+	/* The VMClock may have been mapped anew since: it is not kept. */
+	*a = no_answer;
 	if (other == CLOCKBOUND_ERR_NONE) {
 		*a = second;
 		*basis = second_basis;
 		a->passed_over = seen_of(&ctx->place[0].reader);
-	} else {
-		a->passed_over = seen_of(&ctx->place[1].reader);
 	}
 	return kind == CLOCKBOUND_ERR_NONE ? kind : other;
 }
