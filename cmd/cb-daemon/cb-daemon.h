@@ -67,6 +67,7 @@ struct cb_sample {
 	struct cb_instant told;		/* tracking was asked after this */
 	struct cb_instant after;	/* all was answered */
 	enum cb_input input;
+	bool gone;		/* nobody is there at chronyd's socket */
 	struct cb_chrony_tracking tracking;	/* unless MISSING */
 	bool complete;		/* all that chronyd has are among these */
 	size_t n_sources;

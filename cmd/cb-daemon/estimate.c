@@ -372,27 +372,38 @@ slew_rate(const struct cb_estimate *e, const struct cb_instant *a,
 }
 
 /*
+ * Has chronyd begun another slew since the last tick, for all we know?  One
+ * that is silent may have; not one that is gone and was silent before.
+ */
+static bool
+may_have_begun(const struct cb_estimate *e, const struct cb_sample *s,
+    bool updated)
+{
+	if (s->input != CB_INPUT_MISSING)
+		return updated;
+	return !s->gone || !e->was_missing;
+}
+
+/*
  * How fast chronyd is slewing.  A slew begins with an update of chronyd's.
  * Without one since the last tick, all the time from then to now has seen the
- * slew.  With one, and when chronyd has just fallen silent, only the time
- * between the two readings of this tick is sure to have; or the slew has only
- * just begun, and is planned to last a second at least.
+ * slew.  With one, only the time between the two readings of this tick is sure
+ * to have; or the slew has only just begun, and is planned to last a second at
+ * least.
  */
 static void
 watch_slew(struct cb_estimate *e, const struct cb_sample *s, bool updated)
 {
-	bool missing = s->input == CB_INPUT_MISSING;
-
 	e->slew_ppb = 0;
 	if (e->has_last)
 		e->slew_ppb = slew_rate(e, &e->last, &s->after);
-	if (!e->has_last || updated || (missing && !e->was_missing))
+	if (!e->has_last || may_have_begun(e, s, updated))
 		e->slew_ppb = cb_ts_max(e->slew_ppb,
 		    slew_rate(e, &s->before, &s->after));
 	if (updated)
 		e->slew_ppb = cb_ts_max(e->slew_ppb,
 		    cb_ts_min(e->correction_ns, MAX_SLEW_PPB));
-	e->was_missing = missing;
+	e->was_missing = s->input == CB_INPUT_MISSING;
 	e->has_last = true;
 	e->last = s->after;
 }

@@ -564,20 +564,27 @@ the_coarse_clock_may_stand_still(void)
 }
 
 /*
- * A tick after 100 ms, of which the last ten were for the questions: REALTIME
- * moves other than the cooked clock, before and during those.
+ * A tick after 100 ms, the last of them for the questions: REALTIME moves other
+ * than the cooked clock, before and during those.
  */
+static int64_t
+slew_asked_for(struct cb_estimate *e, struct cb_sample *s, int64_t asked_ns,
+    int64_t before, int64_t during)
+{
+	pass(s, 100 * MS);
+	s->before = s->told = s->after;
+	s->before.raw_lo = s->before.raw_hi -= asked_ns;
+	s->before.real += before - asked_ns;
+	s->after.real += before + during;
+	cb_estimate_update(e, s);
+	return e->slew_ppb;
+}
+
 static int64_t
 slew(struct cb_estimate *e, struct cb_sample *s, int64_t before,
     int64_t during)
 {
-	pass(s, 100 * MS);
-	s->before = s->told = s->after;
-	s->before.raw_lo = s->before.raw_hi -= 10 * MS;
-	s->before.real += before - 10 * MS;
-	s->after.real += before + during;
-	cb_estimate_update(e, s);
-	return e->slew_ppb;
+	return slew_asked_for(e, s, 10 * MS, before, during);
 }
 
 /* A rate, with 1 % for the rounding and for the cooked clock's own. */
@@ -612,7 +619,12 @@ a_slew_is_seen_whole_or_taken_for_as_fast_as_it_can_be(void)
 	/* chronyd has fallen silent, who knows what it did before. */
 	s.input = CB_INPUT_MISSING;
 	CHECK(IS_ABOUT(slew(&e, &s, 4 * US, MS / 2 + 400), 50 * MS));
-	CHECK(IS_ABOUT(slew(&e, &s, 4 * US, MS / 2), 5 * MS));
+	/* It still is, and may have begun another. */
+	CHECK(IS_ABOUT(slew(&e, &s, 4 * US, MS / 2 + 400), 50 * MS));
+	/* It is gone: what it had begun goes on, and is seen best in all. */
+	s.gone = true;
+	CHECK(IS_ABOUT(slew_asked_for(&e, &s, 100 * US, 5 * MS, 14 * US),
+	    50100 * US));
 }
 
 /* chronyd died in a slew of 8 %: readers' clocks run 8 % slow for good. */
