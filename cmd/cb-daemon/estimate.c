@@ -27,6 +27,8 @@
 #define PATIENCE	3
 /* What each source has when there was an event, and the next two. */
 #define SETTLING	3
+/* A smaller step may have been a sleep that the kernel took for as short. */
+#define STEP_NS		INT64_C(20000)
 /* No slew is faster: 10 %, the kernel's limit. */
 #define MAX_SLEW_PPB	100000000
 
@@ -559,7 +561,7 @@ cb_estimate_is_step(const struct cb_estimate *e, const struct cb_instant *now)
 	int64_t moved = cb_ts_abs(now->real - last->real -
 	    (now->raw_lo - last->raw_lo));
 
-	return !e->has_last || moved - spread >
+	return !e->has_last || moved - spread > STEP_NS +
 	    cb_ts_drift(now->raw_hi - last->raw_lo, MAX_SLEW_PPB);
 }
 

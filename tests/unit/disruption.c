@@ -411,6 +411,13 @@ a_short_sleep_is_not_taken_for_a_step(void)
 	d.sample.after.asleep += 500000;
 	CHECK(!cb_disruption_has_slept(&d, false));
 	CHECK(cb_disruption_has_slept(&d, true));
+
+	/* For microseconds, and the tick was microseconds ago. */
+	begin();
+	pass(10000);
+	d.sample.after.real += 6200;
+	d.sample.after.asleep += 6200;
+	CHECK(cb_disruption_has_slept(&d, true));
 }
 
 static void
