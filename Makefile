@@ -57,8 +57,9 @@ LIB_OBJS =	$(CLIENT_OBJS) lib/shm_write.o lib/chrony.o \
 		lib/chrony_socket.o lib/phc.o lib/stamp.o lib/system.o \
 		lib/vmclock_time.o lib/vmclock_write.o lib/vmclock_notify.o
 # source -> estimate -> status -> publish, driven by the loop.
-PURE_OBJS =	cmd/cb-daemon/estimate.o cmd/cb-daemon/status.o \
-		cmd/cb-daemon/period.o cmd/cb-daemon/publish.o
+PURE_OBJS =	cmd/cb-daemon/estimate.o cmd/cb-daemon/narrow.o \
+		cmd/cb-daemon/status.o cmd/cb-daemon/period.o \
+		cmd/cb-daemon/publish.o
 DAEMON_OBJS =	cmd/cb-daemon/cb-daemon.o cmd/cb-daemon/clocks.o \
 		cmd/cb-daemon/source.o $(PURE_OBJS) \
 		cmd/cb-daemon/disruption.o cmd/cb-daemon/observe.o \
@@ -81,7 +82,7 @@ PROGRAMS =	cmd/cb-daemon/cb-daemon cmd/cb-now/cb-now \
 		cmd/cb-status/cb-status cmd/cb-vmclock/cb-vmclock
 LIBRARIES =	lib/libclockbound.a lib/libclockbound.so
 UNIT_TESTS =	$(addprefix tests/unit/, budget chrony estimate guest judge \
-		library now observed order period question sandbox seqlock \
+		library narrow now observed order period question sandbox seqlock \
 		shm shm1 shm_v1 soon stamp status vectors vmclock vmclock_notify \
 		vmclock_page vmclock_time)
 # With more or less of the daemon, but for what knows a real clock or chronyd.
@@ -158,7 +159,7 @@ $(PEERS): %: %.o
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -ldl -lm
 
 HEADERS =	$(wildcard lib/*.h cmd/*/*.h tests/unit/*.h tests/interop/*.h \
-		tests/sim/*.h)
+		tests/sim/*.h tests/tools/*.h)
 
 tests/bench/now: EXTRA_LIBS = -pthread -ldl
 tests/bench/now-musl: $(MUSL_SRCS) $(HEADERS) Makefile

@@ -717,8 +717,8 @@ refuses_option()
 
 @test "options that lack a value, are unknown or too many: exit 2" {
 	refuses_option "requires an argument" -m
-	for option in max-drift-rate run-dir chrony-socket vmclock interval \
-	    clock-error-bound-source; do
+	for option in max-drift-rate max-wander run-dir chrony-socket vmclock \
+	    interval clock-error-bound-source; do
 		refuses_option "requires an argument" "--$option"
 	done
 	refuses_option "option" -x
@@ -741,7 +741,7 @@ refuses_option()
 	for option in --help -h; do
 		run -0 --separate-stderr "$CB_DAEMON" "$option"
 		[[ $output == "usage: cb-daemon "* && -z $stderr ]]
-		for word in max-drift-rate json-output run-dir vmclock \
+		for word in max-drift-rate max-wander json-output run-dir vmclock \
 		    disable-clock-disruption-support chrony-socket \
 		    clock-error-bound-source interval help version; do
 			[[ $output == *"--$word"* ]]

@@ -222,7 +222,7 @@ chronyd_start()
 	wait_until 5 answers "$name"
 }
 
-# feed NAME OFFSET_NS [PPM T0_NS]: what its refclock says of true time.
+# feed NAME OFFSET_NS [PPM T0_NS [PPB_PER_S]]: what its refclock says of true time.
 feed()
 {
 	private_dir "$1"
@@ -230,8 +230,8 @@ feed()
 	    "${@:2}"
 }
 
-# server_start NAME OFFSET_NS [PPM T0_NS]: when it returns the server has the
-# offset that it is to serve, and it never had another one.
+# server_start NAME OFFSET_NS [PPM T0_NS [PPB_PER_S]]: when it returns the
+# server has the offset that it is to serve, and it never had another one.
 server_start()
 {
 	local name=$1 polls="minpoll -6 maxpoll -4 iburst xleave"

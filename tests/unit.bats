@@ -30,6 +30,10 @@ unit() {
 	unit judge
 }
 
+@test "narrow: an oscillator's past bounds its rate, unless it breaks its word" {
+	unit narrow
+}
+
 @test "now: the reader's arithmetic at its edges" {
 	unit now
 }
@@ -105,5 +109,5 @@ unit() {
 
 # make check-sim lives through ten years.
 @test "sim: forty million trusted readings hold true time" {
-	unit ../sim/sim
+	unit ../sim/sim 1
 }

@@ -15,9 +15,11 @@
 #include <unistd.h>
 
 #include "cb-daemon.h"
+#include "stamp.h"
 #include "ts.h"
 
 #define MAX_PPM		1000
+#define MAX_WANDER_PPM	10
 #define MAX_INTERVAL_MS	5000
 
 enum {
@@ -26,6 +28,7 @@ enum {
 	OPT_VMCLOCK,
 	OPT_CHRONY_SOCKET,
 	OPT_INTERVAL,
+	OPT_MAX_WANDER,
 	OPT_SHM_V1,
 	OPT_SYSFS,
 	OPT_NO_SECCOMP
@@ -42,6 +45,7 @@ static const struct option long_options[] = {
 	{ "vmclock", required_argument, NULL, OPT_VMCLOCK },
 	{ "chrony-socket", required_argument, NULL, OPT_CHRONY_SOCKET },
 	{ "interval", required_argument, NULL, OPT_INTERVAL },
+	{ "max-wander", required_argument, NULL, OPT_MAX_WANDER },
 	{ "shm-v1", no_argument, NULL, OPT_SHM_V1 },
 	{ "sysfs", required_argument, NULL, OPT_SYSFS },
 	{ "no-seccomp", no_argument, NULL, OPT_NO_SECCOMP },
@@ -54,7 +58,7 @@ static const char usage_text[] =
 "usage: cb-daemon [-dj] [-m PPM] [-r ID -i INTERFACE]\n"
 "                 [--clock-error-bound-source NAME] [--run-dir DIR]\n"
 "                 [--chrony-socket PATH] [--vmclock PATH] [--interval MS]\n"
-"                 [--no-seccomp] [--shm-v1] [--sysfs DIR]\n"
+"                 [--max-wander PPM] [--no-seccomp] [--shm-v1] [--sysfs DIR]\n"
 "\n"
 "  -m, --max-drift-rate PPM    the oscillator's largest error (50)\n"
 "  -d, --disable-clock-disruption-support\n"
@@ -69,6 +73,7 @@ static const char usage_text[] =
 "      --chrony-socket PATH    chronyd's (" CB_CHRONY_DEFAULT_SOCKET ")\n"
 "      --vmclock PATH          the VMClock (" VMCLOCK_SHM_DEFAULT_PATH ")\n"
 "      --interval MS           from sample to sample (100)\n"
+"      --max-wander PPM        the most that this error changes in a second\n"
 "      --no-seccomp            do without a filter of system calls\n"
 "      --shm-v1                publish for clients of ClockBound 1.x too\n"
 "      --sysfs DIR             where -i looks (" CB_PHC_DEFAULT_SYSFS ")\n"
@@ -87,6 +92,21 @@ parse_number(const char *name, const char *text, int64_t min, int64_t max)
 		    name, *text == '\0' ? "''" : text, reason,
 		    (long long)min, (long long)max);
 	return n;
+}
+
+/* Parts per million with six decimals are whole parts per trillion. */
+static int64_t
+parse_wander(const char *text)
+{
+	int64_t ns = 0;
+
+	if (text[strspn(text, "0123456789.")] != '\0' ||
+	    cb_stamp_parse_duration(text, &ns) != NULL ||
+	    ns % 1000 != 0 || ns == 0 || ns > MAX_WANDER_PPM * CB_NS_PER_S)
+		errx(2, "--max-wander %s: expected a number from 0.000001 to "
+		    "%d, with six decimals at most",
+		    *text == '\0' ? "''" : text, MAX_WANDER_PPM);
+	return ns / 1000;
 }
 
 static const char *
@@ -148,6 +168,9 @@ parse_options(struct cb_daemon *d, int argc, char *argv[])
 		case 'i':
 			d->phc.interface = parse_interface(optarg);
 			break;
+		case OPT_MAX_WANDER:
+			o->max_wander = parse_wander(optarg);
+			break;
 		case OPT_SHM_V1:
 			o->shm_v1 = true;
 			break;
@@ -197,6 +220,9 @@ parse_options(struct cb_daemon *d, int argc, char *argv[])
 		errx(2, "--phc-ref-id: expected --phc-interface with it");
 	if (!o->has_phc && d->phc.interface != NULL)
 		errx(2, "--phc-interface: expected --phc-ref-id with it");
+	if (o->max_wander != 0 && d->source != cb_source_find("chrony"))
+		errx(2, "--max-wander: expected --clock-error-bound-source "
+		    "chrony with it");
 }
 
 /* A file of ours must not get the number that the log is written to. */
@@ -223,6 +249,20 @@ open_vmclock(struct cb_daemon *d)
 	    cb_vmclock_strerror(errno));
 	errx(1, "name another with --vmclock, or do without one: "
 	    "--disable-clock-disruption-support");
+}
+
+static void
+open_estimate(struct cb_daemon *d)
+{
+	const struct cb_options *o = &d->options;
+
+	cb_estimate_init(&d->estimate, o->max_drift_ppb + cb_clocks_steer());
+	if (o->max_wander == 0)
+		return;
+	if (cb_clocks_steer() != 0)
+		errx(1, "--max-wander: this system has no clock that nobody "
+		    "steers");
+	cb_estimate_believe(&d->estimate, o->max_wander);
 }
 
 static bool
@@ -291,10 +331,9 @@ main(int argc, char *argv[])
 	cb_log_open(d.options.json);
 	/* Everybody may read what we publish. */
 	umask(022);
+	open_estimate(&d);
 	open_vmclock(&d);
 	open_segment(&d);
-	cb_estimate_init(&d.estimate, d.options.max_drift_ppb +
-	    cb_clocks_steer());
 	cb_disruption_open(&d);
 	cb_observe_open(&d);
 	cb_notify_open(&d.notify);

@@ -95,6 +95,30 @@ struct cb_measured {
 	int64_t leap_ns;	/* the end was moved by this since */
 };
 
+struct cb_ends {
+	struct cb_interval interval;
+	struct cb_measured lo;
+	struct cb_measured hi;
+};
+
+/* How fast true time gains on the raw clock, in parts per trillion (ppt). */
+struct cb_rate {
+	int64_t lo;
+	int64_t hi;
+};
+
+/* Past intervals of a source that are kept. */
+#define CB_PASTS	8
+
+/* The interval that --max-wander allows for. */
+struct cb_narrow {
+	bool has;
+	struct cb_ends ends;
+	struct cb_rate rate;	/* at ends.interval.raw */
+	struct cb_interval past[CB_PASTS];	/* the oldest first */
+	size_t n;
+};
+
 /* What is known from one source, which is known by its mode and address. */
 struct cb_known {
 	struct cb_chrony_source last;	/* as it was heard last */
@@ -102,9 +126,8 @@ struct cb_known {
 	bool has_meas;		/* orig_meas is the last one converted */
 	uint32_t orig_meas;
 	bool has_interval;
-	struct cb_interval interval;
-	struct cb_measured lo;		/* of its ends */
-	struct cb_measured hi;
+	struct cb_ends ends;		/* by max_drift_ppb alone */
+	struct cb_narrow narrow;
 	unsigned contradictions;	/* in a row */
 	unsigned epoch;		/* of the last event that it has heard of */
 	unsigned settling;	/* new measurements to leave out since */
@@ -116,12 +139,16 @@ enum {
 	CB_EVENT_CONTRADICTION	= 1 << 0, /* a source contradicts itself */
 	CB_EVENT_RESTART	= 1 << 1, /* and so its interval began anew */
 	CB_EVENT_DISAGREE	= 1 << 2, /* sources contradict each other */
-	CB_EVENT_FAST		= 1 << 3  /* |frequency| above max_drift_ppb */
+	CB_EVENT_FAST		= 1 << 3, /* |frequency| above max_drift_ppb */
+	CB_EVENT_WANDER		= 1 << 4  /* the frequency's change, too */
 };
 
 struct cb_estimate {
 	int64_t max_drift_ppb;	/* as configured, of true time */
 	int64_t drift_ppb;	/* in force, of raw time; frequency raises it */
+	/* The frequency changes by no more, ppt a second; 0: by whatever. */
+	int64_t max_wander;
+	int64_t doubted_raw;	/* until then nobody believes that */
 	int64_t freq_ppb;	/* chronyd's, last heard */
 	int64_t freq_err_ppb;
 	struct cb_known known[CB_MAX_SOURCES];
@@ -145,6 +172,8 @@ struct cb_estimate {
 };
 
 void cb_estimate_init(struct cb_estimate *, int64_t max_drift_ppb);
+/* That the oscillator's frequency changes by so many ppt a second at most. */
+void cb_estimate_believe(struct cb_estimate *, int64_t max_wander);
 /* Has this source measured since it was last converted? */
 bool cb_estimate_is_new(const struct cb_estimate *,
     const struct cb_chrony_source *);
@@ -175,12 +204,35 @@ struct cb_interval cb_estimate_utc(const struct cb_estimate *,
 /* The interval at a later reading of the raw clock. */
 struct cb_interval cb_estimate_at(const struct cb_interval *, int64_t raw,
     int64_t drift_ppb);
+/* What is known from a source, and its interval at such a reading. */
+const struct cb_ends *cb_estimate_ends(const struct cb_known *);
+struct cb_interval cb_estimate_known_at(const struct cb_estimate *,
+    const struct cb_known *, int64_t raw);
 /* The cooked clock's range at a later reading of the raw clock. */
 struct cb_interval cb_estimate_cooked_at(const struct cb_estimate *,
     int64_t raw);
 /* What one measurement proves, at sample->after; the heart of it all. */
 struct cb_interval cb_estimate_convert(const struct cb_sample *,
     const struct cb_chrony_source *, int64_t drift_ppb);
+
+/*
+ * narrow.c: what the past says of the oscillator's rate.  PURE.
+ */
+
+/* Any rate that the drift admits. */
+struct cb_rate cb_narrow_any(int64_t drift_ppb);
+/* By how much true time gains on the raw clock, at most, at this rate. */
+int64_t cb_narrow_gain(int64_t elapsed_ns, int64_t rate);
+void cb_narrow_begin(struct cb_narrow *, const struct cb_ends *,
+    int64_t drift_ppb);
+/* The interval, and the rate, at a later reading of the raw clock. */
+struct cb_interval cb_narrow_at(const struct cb_narrow *, int64_t raw,
+    int64_t drift_ppb, int64_t wander);
+struct cb_rate cb_narrow_rate(const struct cb_narrow *, int64_t raw,
+    int64_t drift_ppb, int64_t wander);
+/* Cut with a new interval; false where nothing is left, of it or the rate. */
+bool cb_narrow_learn(struct cb_narrow *, const struct cb_interval *,
+    int64_t drift_ppb, int64_t wander);
 
 /*
  * period.c: readings of the counter and of the raw clock -> its period.  PURE.
@@ -357,6 +409,7 @@ struct cb_counts {
 	int64_t contradictions;	/* these begun */
 	int64_t restarts;
 	int64_t disagreements;	/* these begun */
+	int64_t wander_breaks;	/* of --max-wander; these begun */
 	int64_t longest_gap_ns;	/* from one publication to the next */
 	int64_t served;		/* connections */
 	int64_t cut;		/* these got nothing, or not all of it */
@@ -396,6 +449,7 @@ struct cb_options {
 	const char *vmclock;
 	int64_t interval_ns;
 	int64_t max_drift_ppb;
+	int64_t max_wander;	/* ppt a second; 0: not given */
 	bool disruption_support;
 	bool shm_v1;
 	bool has_phc;

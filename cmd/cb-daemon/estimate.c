@@ -50,6 +50,13 @@ cb_estimate_init(struct cb_estimate *e, int64_t max_drift_ppb)
 	e->drift_ppb = of_raw_time(max_drift_ppb);
 }
 
+/* Of raw time too, which is off by a thousandth at most. */
+void
+cb_estimate_believe(struct cb_estimate *e, int64_t max_wander)
+{
+	e->max_wander = max_wander + max_wander / 100 + 1;
+}
+
 struct cb_interval
 cb_estimate_at(const struct cb_interval *i, int64_t raw, int64_t drift_ppb)
 {
@@ -138,35 +145,39 @@ exchange_length(const struct cb_chrony_source *m)
  *	true - raw = cooked - raw - meas, then
  *	           = (cooked - raw, now) + freq * age - meas
  *
- * and since then the raw clock has drifted by drift * age at most.  The age
- * is known to a second or so, and the highest one is right for both terms: an
- * age that is too high by x moves the middle by freq * x and widens by
- * drift * x, and |freq| <= drift.
+ * and since then true time has gained rate * age on the raw clock.  The age is
+ * known to a second or so: anything from none to the highest is taken in.
  */
-struct cb_interval
-cb_estimate_convert(const struct cb_sample *s,
-    const struct cb_chrony_source *m, int64_t drift_ppb)
+static struct cb_interval
+convert(const struct cb_sample *s, const struct cb_chrony_source *m,
+    int64_t drift_ppb, const struct cb_rate *rate)
 {
 	const struct cb_chrony_value *f = &s->tracking.freq_ppb;
 	struct cb_interval cooked = cooked_range(s, true);
 	int64_t age = highest_age(s, m, &cooked);
 	int64_t speed = cb_ts_abs(f->v) + f->err;
-	int64_t back = cb_ts_drift(age, cb_ts_abs(f->v));
-	int64_t half, then;
-
-	if (f->v < 0)
-		back = -back;
 	/* It was timed at a frequency that chronyd has left since. */
-	then = drift_ppb + cb_ts_max(drift_ppb, speed);
-	half = m->meas_err_ns + cb_ts_drift(m->meas_err_ns,
-	    cb_ts_max(DELAY_PPB, then)) + m->meas_ns.err +
-	    cb_ts_drift(age, drift_ppb) + cb_ts_drift(age, f->err) + 1 +
+	int64_t then = drift_ppb + cb_ts_max(drift_ppb, speed);
+	int64_t half = m->meas_err_ns + cb_ts_drift(m->meas_err_ns,
+	    cb_ts_max(DELAY_PPB, then)) + m->meas_ns.err + 1 +
 	    cb_ts_drift(exchange_length(m), then);
+	int64_t loses = cb_narrow_gain(age, 1000 * (f->err - f->v) - rate->lo);
+	int64_t gains = cb_narrow_gain(age, 1000 * (f->err + f->v) + rate->hi);
+
 	return (struct cb_interval){
-		cooked.lo + back - m->meas_ns.v - half,
-		cooked.hi + back - m->meas_ns.v + half,
+		cooked.lo - m->meas_ns.v - half - cb_ts_max(loses, 0),
+		cooked.hi - m->meas_ns.v + half + cb_ts_max(gains, 0),
 		s->after.raw_lo
 	};
+}
+
+struct cb_interval
+cb_estimate_convert(const struct cb_sample *s,
+    const struct cb_chrony_source *m, int64_t drift_ppb)
+{
+	struct cb_rate any = cb_narrow_any(drift_ppb);
+
+	return convert(s, m, drift_ppb, &any);
 }
 
 /* Its place, or n_known where there is none. */
@@ -229,25 +240,25 @@ cb_estimate_is_new(const struct cb_estimate *e,
 static unsigned
 learn(struct cb_known *k, const struct cb_interval *new, int64_t drift_ppb)
 {
-	struct cb_interval old;
+	struct cb_interval old, *i = &k->ends.interval;
 
 	if (!k->has_interval) {
 		k->has_interval = true;
-		k->interval = *new;
+		*i = *new;
 		return 0;
 	}
-	old = cb_estimate_at(&k->interval, new->raw, drift_ppb);
-	k->interval = *new;
+	old = cb_estimate_at(i, new->raw, drift_ppb);
+	*i = *new;
 	if (old.lo <= new->hi && new->lo <= old.hi) {
-		k->interval.lo = cb_ts_max(old.lo, new->lo);
-		k->interval.hi = cb_ts_min(old.hi, new->hi);
+		i->lo = cb_ts_max(old.lo, new->lo);
+		i->hi = cb_ts_min(old.hi, new->hi);
 		k->contradictions = 0;
 		return 0;
 	}
 	if (++k->contradictions % PATIENCE == 0)
 		return CB_EVENT_RESTART;
-	k->interval.lo = cb_ts_min(old.lo, new->lo);
-	k->interval.hi = cb_ts_max(old.hi, new->hi);
+	i->lo = cb_ts_min(old.lo, new->lo);
+	i->hi = cb_ts_max(old.hi, new->hi);
 	return 0;
 }
 
@@ -256,10 +267,10 @@ learn(struct cb_known *k, const struct cb_interval *new, int64_t drift_ppb)
  * of.  Only the drift is not kept: it goes on growing.
  */
 static void
-note_ends(struct cb_known *k, const struct cb_sample *s,
-    const struct cb_interval *new, int64_t drift_ppb)
+note_ends(struct cb_ends *ends, const struct cb_sample *s,
+    const struct cb_chrony_source *m, const struct cb_interval *new,
+    const struct cb_rate *rate)
 {
-	const struct cb_chrony_source *m = &k->last;
 	struct cb_interval cooked = cooked_range(s, true);
 	int64_t age = highest_age(s, m, &cooked);
 	int64_t half = (new->hi - new->lo) / 2;
@@ -269,13 +280,59 @@ note_ends(struct cb_known *k, const struct cb_sample *s,
 		.err_ns = m->meas_err_ns - m->phc_err_ns,
 		.phc_err_ns = m->phc_err_ns,
 		.reading_ns = half - m->meas_err_ns -
-		    cb_ts_drift(age, drift_ppb)
+		    cb_narrow_gain(age, (rate->hi - rate->lo) / 2)
 	};
 
-	if (k->interval.lo == new->lo)
-		k->lo = measured;
-	if (k->interval.hi == new->hi)
-		k->hi = measured;
+	if (ends->interval.lo == new->lo)
+		ends->lo = measured;
+	if (ends->interval.hi == new->hi)
+		ends->hi = measured;
+}
+
+/* The frequency has changed faster than it may, or somebody is wrong. */
+static void
+doubt_wander(struct cb_estimate *e, int64_t raw)
+{
+	int64_t oldest = raw;
+
+	for (size_t i = 0; i < e->n_known; i++) {
+		struct cb_narrow *n = &e->known[i].narrow;
+
+		if (n->has && n->n > 0)
+			oldest = cb_ts_min(oldest, n->past[0].raw);
+		n->has = false;
+	}
+	/* As long as what is forgotten has lasted. */
+	e->doubted_raw = raw + (raw - oldest);
+}
+
+/* What the same measurement proves where --max-wander is believed. */
+static void
+learn_narrow(struct cb_estimate *e, struct cb_known *k,
+    const struct cb_sample *s)
+{
+	int64_t raw = s->after.raw_lo;
+	struct cb_narrow *n = &k->narrow;
+	struct cb_interval new;
+	struct cb_rate rate;
+
+	if (e->max_wander == 0 || e->drift_ppb != of_raw_time(
+	    e->max_drift_ppb) || raw < e->doubted_raw)
+		return;
+	if (k->contradictions > 0) {
+		n->has = false;
+		return;
+	}
+	if (!n->has) {
+		cb_narrow_begin(n, &k->ends, e->drift_ppb);
+		return;
+	}
+	rate = cb_narrow_rate(n, raw, e->drift_ppb, e->max_wander);
+	new = convert(s, &k->last, e->drift_ppb, &rate);
+	if (cb_narrow_learn(n, &new, e->drift_ppb, e->max_wander))
+		note_ends(&n->ends, s, &k->last, &new, &rate);
+	else
+		doubt_wander(e, raw);
 }
 
 static unsigned
@@ -292,6 +349,7 @@ take_source(struct cb_estimate *e, const struct cb_sample *s,
 	bool is_new = cb_estimate_is_new(e, m);
 	size_t i = find_known(e, m);
 	struct cb_known *k = i < e->n_known ? &e->known[i] : add_known(e);
+	struct cb_rate any = cb_narrow_any(e->drift_ppb);
 	struct cb_interval new;
 	unsigned events;
 
@@ -299,7 +357,7 @@ take_source(struct cb_estimate *e, const struct cb_sample *s,
 	k->state = m->state;
 	k->seen_raw = s->after.raw_lo;
 	if (k->state == CB_CHRONY_FALSETICKER) {
-		k->has_interval = false;
+		k->has_interval = k->narrow.has = false;
 		k->contradictions = 0;
 	}
 	if (k->epoch != epoch_of(e, m) && !e->holding) {
@@ -315,9 +373,10 @@ take_source(struct cb_estimate *e, const struct cb_sample *s,
 		k->settling--;
 		return 0;
 	}
-	new = cb_estimate_convert(s, m, e->drift_ppb);
+	new = convert(s, m, e->drift_ppb, &any);
 	events = learn(k, &new, e->drift_ppb);
-	note_ends(k, s, &new, e->drift_ppb);
+	note_ends(&k->ends, s, m, &new, &any);
+	learn_narrow(e, k, s);
 	return events;
 }
 
@@ -349,9 +408,12 @@ set_drift(struct cb_estimate *e, const struct cb_chrony_tracking *t,
 	e->freq_err_ppb = t->freq_ppb.err;
 	if (drift == e->drift_ppb)
 		return;
-	for (size_t i = 0; i < e->n_known; i++)
-		e->known[i].interval = cb_estimate_at(&e->known[i].interval,
-		    raw, higher);
+	for (size_t i = 0; i < e->n_known; i++) {
+		struct cb_interval *k = &e->known[i].ends.interval;
+
+		*k = cb_estimate_at(k, raw, higher);
+		e->known[i].narrow.has = false;
+	}
 	e->drift_ppb = drift;
 }
 
@@ -455,6 +517,21 @@ hull_of_group(const struct cb_interval *i, size_t n,
 	return hull;
 }
 
+const struct cb_ends *
+cb_estimate_ends(const struct cb_known *k)
+{
+	return k->narrow.has ? &k->narrow.ends : &k->ends;
+}
+
+struct cb_interval
+cb_estimate_known_at(const struct cb_estimate *e, const struct cb_known *k,
+    int64_t raw)
+{
+	return k->narrow.has ? cb_narrow_at(&k->narrow, raw, e->drift_ppb,
+	    e->max_wander) : cb_estimate_at(&k->ends.interval, raw,
+	    e->drift_ppb);
+}
+
 /*
  * The sources that chronyd follows; while none of these has an interval, all
  * others: what they proved is still true.
@@ -464,7 +541,7 @@ combine(struct cb_estimate *e, int64_t raw)
 {
 	struct cb_interval i[CB_MAX_SOURCES], *selected = NULL;
 	struct cb_interval all = { INT64_MIN, INT64_MAX, raw };
-	bool followed = false;
+	bool followed = false, narrow = false;
 	size_t n = 0;
 
 	for (size_t k = 0; k < e->n_known; k++)
@@ -478,7 +555,8 @@ combine(struct cb_estimate *e, int64_t raw)
 			continue;
 		if (known->state == CB_CHRONY_SELECTED)
 			selected = &i[n];
-		i[n] = cb_estimate_at(&known->interval, raw, e->drift_ppb);
+		narrow |= known->narrow.has;
+		i[n] = cb_estimate_known_at(e, known, raw);
 		all.lo = cb_ts_max(all.lo, i[n].lo);
 		all.hi = cb_ts_min(all.hi, i[n].hi);
 		n++;
@@ -486,6 +564,10 @@ combine(struct cb_estimate *e, int64_t raw)
 	e->has_interval = n > 0;
 	if (n == 0)
 		return 0;
+	if (all.lo > all.hi && narrow) {
+		doubt_wander(e, raw);
+		return combine(e, raw);
+	}
 	e->interval = all.lo <= all.hi ? all : hull_of_group(i, n, selected);
 	return all.lo <= all.hi ? 0 : CB_EVENT_DISAGREE;
 }
@@ -517,7 +599,10 @@ cb_estimate_update(struct cb_estimate *e, const struct cb_sample *s)
 			events |= CB_EVENT_CONTRADICTION;
 	if (e->drift_ppb != of_raw_time(e->max_drift_ppb))
 		events |= CB_EVENT_FAST;
-	return events | combine(e, raw);
+	events |= combine(e, raw);
+	if (raw < e->doubted_raw)
+		events |= CB_EVENT_WANDER;
+	return events;
 }
 
 void
@@ -525,6 +610,7 @@ cb_estimate_forget(struct cb_estimate *e)
 {
 	for (size_t i = 0; i < e->n_known; i++) {
 		e->known[i].has_interval = false;
+		e->known[i].narrow.has = false;
 		e->known[i].contradictions = 0;
 	}
 	e->has_interval = false;
@@ -578,20 +664,27 @@ cb_estimate_step(struct cb_estimate *e, const struct cb_instant *now)
 	});
 }
 
+static void
+widen_by_leap(struct cb_ends *ends)
+{
+	ends->interval.lo -= CB_NS_PER_S;
+	ends->interval.hi += CB_NS_PER_S;
+	ends->lo.leap_ns += CB_NS_PER_S;
+	ends->hi.leap_ns += CB_NS_PER_S;
+}
+
 /*
  * To both sides, whichever way UTC leaps: CLOCK_REALTIME will follow, and
- * readers are not told before the next tick.
+ * readers are not told before the next tick.  From one side of it to the other
+ * no rate can be told.
  */
 void
 cb_estimate_leap(struct cb_estimate *e)
 {
 	for (size_t i = 0; i < e->n_known; i++) {
-		struct cb_known *k = &e->known[i];
-
-		k->interval.lo -= CB_NS_PER_S;
-		k->interval.hi += CB_NS_PER_S;
-		k->lo.leap_ns += CB_NS_PER_S;
-		k->hi.leap_ns += CB_NS_PER_S;
+		widen_by_leap(&e->known[i].ends);
+		widen_by_leap(&e->known[i].narrow.ends);
+		e->known[i].narrow.n = 0;
 	}
 }
 

@@ -120,6 +120,9 @@ log_conditions(struct cb_daemon *d, unsigned now)
 		{ CB_EVENT_CONTRADICTION, "a source contradicts what it "
 		    "measured before: the bound takes in both",
 		    "the source agrees with itself again" },
+		{ CB_EVENT_WANDER, "measurements contradict --max-wander: "
+		    "the bound goes by --max-drift-rate alone",
+		    "--max-wander is relied on again" },
 		{ CB_EVENT_DISAGREE, "sources contradict each other: the "
 		    "bound takes in the largest group with the selected one",
 		    "sources agree again" }
@@ -191,6 +194,7 @@ count_conditions(struct cb_daemon *d, unsigned now)
 	d->counts.contradictions += (begun & CB_EVENT_CONTRADICTION) != 0;
 	d->counts.restarts += (begun & CB_EVENT_RESTART) != 0;
 	d->counts.disagreements += (begun & CB_EVENT_DISAGREE) != 0;
+	d->counts.wander_breaks += (begun & CB_EVENT_WANDER) != 0;
 }
 
 static bool

@@ -162,19 +162,16 @@ make_daemon(const struct cb_daemon *d, const struct cb_instant *now)
 
 /* True time - CLOCK_REALTIME, now. */
 static void
-put_interval(json_t *o, const struct cb_interval *i,
-    const struct cb_instant *now, int64_t drift_ppb)
+put_interval(json_t *o, bool has, const struct cb_interval *at,
+    const struct cb_instant *now)
 {
-	struct cb_interval at;
-
-	if (i == NULL) {
+	if (!has) {
 		put_null(o, "earliest_ns");
 		put_null(o, "latest_ns");
 		return;
 	}
-	at = cb_estimate_at(i, now->raw_hi, drift_ppb);
-	put_int(o, "earliest_ns", at.lo - (now->real - now->raw_lo));
-	put_int(o, "latest_ns", at.hi - (now->real - now->raw_hi));
+	put_int(o, "earliest_ns", at->lo - (now->real - now->raw_lo));
+	put_int(o, "latest_ns", at->hi - (now->real - now->raw_hi));
 }
 
 static json_t *
@@ -184,6 +181,8 @@ make_status(const struct cb_daemon *d, const struct cb_instant *now)
 		"unknown", "synchronized", "free_running", "disrupted"
 	};
 	const struct cb_estimate *e = &d->estimate;
+	struct cb_interval at = cb_estimate_at(&e->interval, now->raw_hi,
+	    e->drift_ppb);
 	json_t *o = json_object();
 
 	put_text(o, "name", NAME_OF(names, d->status));
@@ -197,8 +196,7 @@ make_status(const struct cb_daemon *d, const struct cb_instant *now)
 		put_null(o, "bound_ns");
 		put_null(o, "max_drift_ppb");
 	}
-	put_interval(o, e->has_interval ? &e->interval : NULL, now,
-	    e->drift_ppb);
+	put_interval(o, e->has_interval, &at, now);
 	put_bool(o, "frequency_exceeds_drift",
 	    (d->events & CB_EVENT_FAST) != 0);
 	return o;
@@ -277,6 +275,7 @@ make_source(const struct cb_estimate *e, const struct cb_known *k,
 		"selected", "not_selectable", "falseticker", "jittery",
 		"combined", "not_combined"
 	};
+	struct cb_interval at = cb_estimate_known_at(e, k, now->raw_hi);
 	char text[ADDRESS_TEXT];
 	json_t *o = json_object();
 
@@ -288,8 +287,7 @@ make_source(const struct cb_estimate *e, const struct cb_known *k,
 	put_int(o, "reachability", k->last.reachability);
 	put_int(o, "heard_age_ns", now->raw_lo - k->seen_raw);
 	put_measurement(o, k, now);
-	put_interval(o, k->has_interval ? &k->interval : NULL, now,
-	    e->drift_ppb);
+	put_interval(o, k->has_interval, &at, now);
 	put_int(o, "contradictions", k->contradictions);
 	put_int(o, "settling", k->settling);
 	return o;
@@ -381,6 +379,7 @@ make_counts(const struct cb_counts *c)
 	put_int(o, "contradictions", c->contradictions);
 	put_int(o, "restarts", c->restarts);
 	put_int(o, "disagreements", c->disagreements);
+	put_int(o, "wander_breaks", c->wander_breaks);
 	put_int(o, "longest_gap_ns", c->longest_gap_ns);
 	put_int(o, "connections_served", c->served);
 	put_int(o, "connections_cut", c->cut);

@@ -65,8 +65,8 @@ find_end(const struct cb_estimate *e, bool is_hi)
 {
 	for (size_t n = 0; n < e->n_known; n++) {
 		const struct cb_known *k = &e->known[n];
-		struct cb_interval i = cb_estimate_at(&k->interval,
-		    e->interval.raw, e->drift_ppb);
+		struct cb_interval i = cb_estimate_known_at(e, k,
+		    e->interval.raw);
 
 		if (k->has_interval && (is_hi ? i.hi == e->interval.hi :
 		    i.lo == e->interval.lo))
@@ -90,7 +90,7 @@ cb_publish_budget(const struct cb_estimate *e, const struct cb_bound *b,
 
 	if (k == NULL)
 		return false;
-	m = b->is_hi ? &k->hi : &k->lo;
+	m = b->is_hi ? &cb_estimate_ends(k)->hi : &cb_estimate_ends(k)->lo;
 	reach = b->is_hi ? b->end - m->middle : m->middle - b->end;
 	*out = (struct cb_budget){
 		.known = k,

@@ -28,7 +28,7 @@ chronyd_slew(int64_t ns)
 		length = fastest * llabs(ns);
 	w.real_ppb = -w.freq_ppb + (int64_t)((fix)ns * S / length);
 	/* Its timer may be late, and goes by the clocks that it has. */
-	length += between(0, 10 * MS);
+	length += between(0, w.max_wander_ppb == 0 ? 10 * MS : 9 * MS);
 	w.slew_end_ns = w.now_ns + length -
 	    to_ns(times(FIX(length), w.drift_ppb));
 	befallen[SLEW]++;

@@ -103,6 +103,8 @@ migrate(void)
 	w.at.mono += raw;
 	counter_make();
 	w.jumps += real - raw + times(raw, w.freq_ppb);
+	if (w.max_wander_ppb != 0)
+		world_replace_oscillator();
 	chronyd_lose();
 }
 

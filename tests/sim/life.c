@@ -70,6 +70,7 @@ judge(enum kind kind, const struct reading *r, const clockbound_now_result *now)
 		    now->clock_status,
 		.untold = counted ? r->blind : r->untold,
 		.unseen = r->unseen,
+		.belied = w.belied && !w.plan.plain,
 		.estimate_ns = r->estimate_ns
 	};
 
@@ -279,6 +280,8 @@ start_daemon(void)
 	d.writer.v3.segment = &v3;
 	cb_estimate_init(&d.estimate, d.options.max_drift_ppb +
 	    cb_clocks_steer());
+	if (w.max_wander_ppb != 0 && !w.plan.plain)
+		cb_estimate_believe(&d.estimate, 1000 * w.max_wander_ppb);
 	cb_disruption_open(&d);
 	w.stepped = w.moved = w.slept = w.told_leap = false;
 	w.watched = true;

@@ -17,9 +17,10 @@ teardown() {
 found() {
 	local again
 
-	mkdir "$DIR/tests"
+	mkdir -p "$DIR/tests/unit"
 	cp -a Makefile cmd lib "$DIR"
 	cp -a tests/sim "$DIR/tests"
+	cp -a tests/unit/int128.h "$DIR/tests/unit"
 	sed -i -z "$2" "$DIR/$1"
 	run cmp -s "$1" "$DIR/$1"
 	[ "$status" -eq 1 ]
@@ -39,6 +40,10 @@ estimate() {
 	found cmd/cb-daemon/estimate.c "$@"
 }
 
+narrow() {
+	found cmd/cb-daemon/narrow.c "$@"
+}
+
 publish() {
 	found cmd/cb-daemon/publish.c "$@"
 }
@@ -48,11 +53,11 @@ disruption() {
 }
 
 @test "estimate: the oscillator drifts while a measurement ages" {
-	estimate 's/cb_ts_drift(age, drift_ppb) + cb_ts/cb_ts/'
+	estimate 's/ + rate->hi)/)/'
 }
 
 @test "estimate: the frequency has a sign" {
-	estimate 's/if (f->v < 0)/if (f->v > 0)/'
+	estimate 's/f->err + f->v/f->err - f->v/'
 }
 
 @test "estimate: an exchange has a length" {
@@ -77,7 +82,25 @@ disruption() {
 }
 
 @test "estimate: a leap second widens the interval by one" {
-	estimate 's/k->interval.hi += CB_NS_PER_S/k->interval.hi += 0/'
+	estimate 's/ends->interval.hi += CB_NS_PER_S/ends->interval.hi += 0/'
+}
+
+@test "narrow: the rate has changed since the mean of two intervals" {
+	narrow 's/elapsed, wander) \/ 2 + 1;/elapsed, 0) \/ 2 + 1;/' \
+	    -e asymmetry,ramp
+}
+
+@test "narrow: the rate goes on changing" {
+	narrow 's/rate + cb_ts_drift(rises, wander)/rate + cb_ts_drift(rises, 0)/' \
+	    -e asymmetry,ramp
+}
+
+@test "narrow: a rate is known no better than it was" {
+	narrow 's/n->rate.hi + changed/n->rate.hi/' -e asymmetry,ramp
+}
+
+@test "narrow: a leap second is in no rate" {
+	estimate 's/narrow.n = 0/narrow.n += 0/' -e asymmetry,slew,leap,ramp
 }
 
 @test "source: chronyd may update between two of its answers" {

@@ -20,7 +20,7 @@ count() {
 }
 
 @test "ten years, a month of them at 100 ms: no trusted reading is wrong" {
-	sim -j "$(nproc)" -n 1e8 -y 10 -d 30.5
+	sim -j "$(nproc)" -n 1e8 -y 10 -d 30.5 1
 	[ "$status" -eq 0 ]
 	[[ ${lines[-1]} =~ ^[0-9]+" readings, "[0-9]{9,}" trusted, 0 missed"$ ]]
 	for class in $("$SIM" -l); do
@@ -28,9 +28,26 @@ count() {
 	done
 }
 
+# half_width: of shm1, the median, in whole microseconds.
+half_width() {
+	awk '$1 == "shm1" { printf "%d\n", $(NF - 3) }' <<<"$output"
+}
+
+@test "--max-wander: narrower, and as true where the frequency keeps to it" {
+	local with
+
+	sim -n 1e7 -e asymmetry,slew,update,switch,late,preempt,ramp 1
+	[ "$status" -eq 0 ]
+	[[ ${lines[-1]} = *" 0 missed" ]]
+	with=$(half_width)
+	sim -w -n 1e7 -e asymmetry,slew,update,switch,late,preempt,ramp 1
+	[ "$status" -eq 0 ]
+	((with > 0 && 2 * with < $(half_width)))
+}
+
 @test "each class of events alone" {
 	for class in $("$SIM" -l); do
-		run "$SIM" -n 4e6 -e "$class"
+		run "$SIM" -n 4e6 -e "$class" 1
 		echo "$class: $output"
 		[ "$status" -eq 0 ]
 		[ "$(count "$class")" -gt 0 ]

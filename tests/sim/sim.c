@@ -26,12 +26,13 @@
 
 static const char usage_text[] =
     "usage: sim [-j PROCESSES] [-n TRUSTED] [-y YEARS] [-d DAYS]\n"
-    "           [-e CLASS,...] [SEED]\n"
-    "       sim -1 [-e CLASS,...] [-x CLASS,...] [-k EVENT,...] SEED\n"
+    "           [-w] [-e CLASS,...] [SEED]\n"
+    "       sim -1 [-w] [-e CLASS,...] [-x CLASS,...] [-k EVENT,...] SEED\n"
     "       sim -l\n"
     "\n"
     "-n, -y, -d: until so many readings were trusted (4e7), so many years\n"
     "have gone by, so many days at 100 ms.  -e: only these events are drawn.\n"
+    "-w: no daemon is told how fast the oscillator's frequency may change.\n"
     "-1: the world of this seed alone, its events without the classes\n"
     "after -x, and of the others those with the numbers after -k.\n"
     "-l: the classes of events.\n";
@@ -178,7 +179,7 @@ print_world(const struct plan *plan)
 	printf("\n");
 	print_list(w.events, w.n_events);
 	print_list(w.breaks, w.n_breaks);
-	printf("again: sim -1");
+	printf("again: sim -1%s", plan->plain ? " -w" : "");
 	if (plan->on != ALL)
 		print_classes(" -e ", plan->on);
 	print_classes(" -x ", plan->out);
@@ -264,7 +265,7 @@ main(int argc, char *argv[])
 	bool alone = false;
 	int ch, processes = 1;
 
-	while ((ch = getopt_long(argc, argv, "+1d:e:j:k:ln:x:y:", none,
+	while ((ch = getopt_long(argc, argv, "+1d:e:j:k:ln:wx:y:", none,
 	    NULL)) != -1)
 		switch (ch) {
 		case '1': alone = true; break;
@@ -276,6 +277,7 @@ main(int argc, char *argv[])
 		case 'k': plan.events = parse_events(optarg); break;
 		case 'l': list_classes();
 		case 'n': goal.trusted = parse_number(optarg, 1); break;
+		case 'w': plan.plain = true; break;
 		case 'x': plan.out = parse_classes(optarg); break;
 		case 'y': goal.ns = parse_number(optarg,
 			    (int64_t)YEAR_S * S); break;

@@ -77,6 +77,11 @@ tally_add(struct totals *all, enum kind kind, const struct verdict *v)
 		t->untold_missed += missed;
 		return true;
 	}
+	if (v->belied) {
+		t->belied++;
+		t->belied_missed += missed;
+		return true;
+	}
 	count(t, v);
 	t->missed += missed;
 	if (missed && kind != ESTIMATE)
@@ -151,7 +156,7 @@ report_readings(const struct totals *all)
 	for (int k = 0; k < KINDS; k++) {
 		const struct tally *t = &all->of[k];
 		int64_t read = t->trusted + t->untrusted + t->untold +
-		    t->unseen;
+		    t->unseen + t->belied;
 
 		printf("%-19s %11" PRId64 " %7.2f%%", names[k], t->trusted,
 		    percent(read - t->untrusted, read));
@@ -179,6 +184,10 @@ report_limits(const struct totals *all)
 	    ", %.2f%%; of shm1 %" PRId64 ", %.2f%%\n", v2->unseen,
 	    percent(v2->unseen_missed, v2->unseen), v3->unseen,
 	    percent(v3->unseen_missed, v3->unseen));
+	printf("since --max-wander was not true: of shm0 %" PRId64
+	    ", %.2f%%; of shm1 %" PRId64 ", %.2f%%\n", v2->belied,
+	    percent(v2->belied_missed, v2->belied), v3->belied,
+	    percent(v3->belied_missed, v3->belied));
 	if (all->unseen_worlds > 0)
 		printf("wrong after that, of %" PRId64 " times: half of them "
 		    "up to %.2f s, 90 %% %.2f s, 99 %% %.2f s (of 5000 s)\n",
@@ -214,7 +223,8 @@ tally_report(const struct totals *all)
 	for (int k = 0; k < ESTIMATE; k++) {
 		const struct tally *t = &all->of[k];
 
-		read += t->trusted + t->untrusted + t->untold + t->unseen;
+		read += t->trusted + t->untrusted + t->untold + t->unseen +
+		    t->belied;
 		trusted += t->trusted;
 		missed += t->missed;
 	}

@@ -18,6 +18,7 @@ struct tally {
 	int64_t trusted, untrusted, missed;
 	int64_t untold, untold_missed;	/* what no reader is told */
 	int64_t unseen, unseen_missed;	/* what no program sees */
+	int64_t belied, belied_missed;	/* what the daemon was told */
 	int64_t ratio[RATIOS];	/* of error to half-width */
 	int64_t half[LENGTHS];
 	int64_t wider[LENGTHS];	/* than chronyd's estimate, times 1000 */
@@ -40,7 +41,7 @@ void tally_length(int64_t hist[LENGTHS], int64_t ns);
 struct verdict {
 	int64_t lo, hi, early, late;
 	clockbound_clock_status status;
-	bool untold, unseen;
+	bool untold, unseen, belied;
 	int64_t estimate_ns;	/* chronyd's half-width; 0: none */
 };
 /* False when it misses true time. */

@@ -22,7 +22,7 @@ const char *const class_names[N_CLASSES] = {
 	[ASYMMETRY] = "asymmetry", [WANDER] = "wander", [SLEW] = "slew",
 	[STEP] = "step", [UPDATE] = "update", [SWITCH] = "switch",
 	[CHURN] = "churn", [LATE] = "late", [PREEMPT] = "preempt",
-	[LEAP] = "leap", [DEATH] = "death", [LIE] = "lie",
+	[LEAP] = "leap", [RAMP] = "ramp", [DEATH] = "death", [LIE] = "lie",
 	[RESTART] = "restart", [MISSED] = "missed", [LOCAL] = "local",
 	[MIGRATION] = "migration", [CLOCKSOURCE] = "clocksource",
 	[OPERATOR] = "operator", [SLEEP] = "sleep", [NONSTOP] = "nonstop",
@@ -42,12 +42,26 @@ is_on(enum class class)
 	return (w.plan.on & ~w.plan.out & BIT(class)) != 0;
 }
 
+/* What the raw clock has gained since the ramp began, by that alone. */
+static fix
+ramp_gain(int64_t ns)
+{
+	int64_t d = cb_ts_max(ns - w.ramp_begin_ns, 0);
+	int64_t on = cb_ts_min(d, w.ramp_ns);
+
+	return ((fix)on * on * w.ramp_ppb / w.ramp_ns * (INT64_C(1) << 31) +
+	    FIX(d - on) * w.ramp_ppb) / S;
+}
+
 struct clocks
 clocks_at(int64_t ns)
 {
 	struct clocks c = w.at;
-	fix d = FIX(ns) - c.tau, raw = d + times(d, w.drift_ppb);
-	fix real = raw + times(raw, w.real_ppb);
+	fix d = FIX(ns) - c.tau, raw = d + times(d, w.drift_ppb), real;
+
+	if (w.ramp_ppb != 0)
+		raw += ramp_gain(ns) - ramp_gain(to_ns(c.tau));
+	real = raw + times(raw, w.real_ppb);
 
 	c.tau += d;
 	c.raw += raw;
@@ -92,6 +106,31 @@ coarse_of(const struct clocks *c)
 	return FIX(ns - ns % w.coarse_ns);
 }
 
+/* At once another ramp, to any rate that it may reach. */
+static void
+ramp(void)
+{
+	int64_t limit = w.limit_ppb, most;
+
+	w.drift_ppb += w.ramp_ppb;
+	w.ramp_begin_ns = w.now_ns;
+	w.ramp_ns = between(S, 60 * S);
+	w.jump_ns = w.now_ns + w.ramp_ns;
+	most = w.max_wander_ppb * w.ramp_ns / S;
+	w.ramp_ppb = one_in(3) ? one_in(2) ? most : -most :
+	    between(-most, most);
+	w.ramp_ppb = cb_ts_max(-limit, cb_ts_min(limit, w.drift_ppb +
+	    w.ramp_ppb)) - w.drift_ppb;
+	befallen[RAMP]++;
+}
+
+void
+world_replace_oscillator(void)
+{
+	w.drift_ppb = between(-w.limit_ppb, w.limit_ppb);
+	w.ramp_ppb = 0;
+}
+
 /* Another rate: any, most of all the limits; or a little off the last. */
 static void
 jump(void)
@@ -100,6 +139,10 @@ jump(void)
 
 	draw_from(OSCILLATOR);
 	was = w.drift_ppb;
+	if (w.max_wander_ppb != 0 && !w.belied) {
+		ramp();
+		return;
+	}
 	if (w.walks)
 		w.drift_ppb = cb_ts_max(-limit, cb_ts_min(limit, w.drift_ppb +
 		    between(-limit / 50, limit / 50)));
@@ -245,6 +288,21 @@ make_events(void)
 	}
 }
 
+/* The daemon believes in it where nobody steers its raw clock. */
+static void
+make_ramp(void)
+{
+	bool ramps = one_in(4), belied = one_in(8);
+	int64_t ppb = one_in(2) ? 10 : between(1, 300);
+
+	w.ramp_ns = S;
+	ramps |= !is_on(WANDER);
+	if (!ramps || !is_on(RAMP) || w.steer_ppb != 0)
+		return;
+	w.max_wander_ppb = ppb;
+	w.belied = belied && is_on(WANDER);
+}
+
 static void
 make_clocks(void)
 {
@@ -269,7 +327,8 @@ make_clocks(void)
 	w.walks = one_in(4);
 	w.calm_ns = w.walks ? 60 * S : one_in(4) ? 20000 * S : 300 * S;
 	w.jump_ns = between(MS, w.calm_ns);
-	if (!is_on(WANDER))
+	make_ramp();
+	if (!is_on(WANDER) && (w.max_wander_ppb == 0 || w.belied))
 		w.jump_ns = NEVER;
 }
 

@@ -31,7 +31,7 @@ typedef int128 fix;
 enum class {
 	/* What it is like, all along, */
 	ASYMMETRY, WANDER, SLEW, STEP, UPDATE, SWITCH, CHURN, LATE, PREEMPT,
-	LEAP,
+	LEAP, RAMP,
 	/* What comes at moments that are drawn first, */
 	DEATH, LIE, RESTART, MISSED, LOCAL, MIGRATION, CLOCKSOURCE, OPERATOR,
 	/* and between two ticks. */
@@ -61,6 +61,7 @@ struct plan {
 	uint32_t on;		/* the classes that are drawn from */
 	uint32_t out;		/* but left out */
 	uint32_t events;	/* those that happen, by their numbers */
+	bool plain;		/* the daemon is told no --max-wander */
 };
 
 /* All clocks at one moment.  Rates in ppb, kept until the next event. */
@@ -128,6 +129,14 @@ struct world {
 	int64_t coarse_ns, churn_ns, asleep_ns;
 	int64_t calm_ns;	/* between jumps of the oscillator, at most */
 	bool walks;		/* it goes in small steps */
+	/*
+	 * Its rate changes by so much a second at most, and the daemon knows
+	 * that; or by more, and it was told so.  0: nobody says.
+	 */
+	int64_t max_wander_ppb;
+	bool belied;
+	/* From its rate then it goes to another by so much, in so long. */
+	int64_t ramp_begin_ns, ramp_ns, ramp_ppb;
 	int64_t hold_ups;	/* one in so many questions and answers */
 	bool holds_still;	/* chronyd keeps its frequency near zero */
 	unsigned needed;	/* samples of a source that it follows */
@@ -190,6 +199,8 @@ void world_make(const struct plan *);
 void pass_until(int64_t ns);
 void pass(int64_t ns);
 struct clocks clocks_at(int64_t ns);
+/* It is another oscillator. */
+void world_replace_oscillator(void);
 /* Of an inserted second, the label that it shares with what comes after. */
 fix utc_at(fix tau);
 uint64_t counter_at(const struct clocks *);

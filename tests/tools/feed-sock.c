@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * Feed a chronyd's SOCK refclock with a true time of our own making, until
- * killed.  At CLOCK_REALTIME t the offset of true time from it is
+ * killed.
  *
- *	OFFSET_NS + PPM * (t - T0_NS) / 10^6
- *
- * usage: feed-sock PATH OFFSET_NS [PPM T0_NS]
+ * usage: feed-sock PATH OFFSET_NS [PPM T0_NS [PPB_PER_S]]
  */
 #include <sys/socket.h>
 #include <sys/time.h>
@@ -18,6 +16,8 @@
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "true.h"
 
 #define FEED_NS		20000000
 
@@ -38,19 +38,15 @@ main(int argc, char *argv[])
 {
 	struct sockaddr_un sun = { .sun_family = AF_UNIX };
 	struct timespec pause = { 0, FEED_NS };
-	int64_t offset, ppm = 0, t0 = 0;
+	struct true_time truth;
 	int fd;
 
-	if (argc != 3 && argc != 5)
-		errx(2, "usage: feed-sock PATH OFFSET_NS [PPM T0_NS]");
+	if (argc < 3 || argc == 4 || argc > 6)
+		errx(2, "usage: feed-sock PATH " TRUE_USAGE);
 	if (strlen(argv[1]) >= sizeof(sun.sun_path))
 		errx(2, "%s: path too long", argv[1]);
 	strcpy(sun.sun_path, argv[1]);
-	offset = strtoll(argv[2], NULL, 10);
-	if (argc == 5) {
-		ppm = strtoll(argv[3], NULL, 10);
-		t0 = strtoll(argv[4], NULL, 10);
-	}
+	truth = true_parse(argv + 2, argc - 2);
 	fd = socket(AF_UNIX, SOCK_DGRAM, 0);
 	if (fd == -1)
 		err(1, "socket");
@@ -62,7 +58,7 @@ main(int argc, char *argv[])
 		gettimeofday(&s.tv, NULL);
 		t = (int64_t)s.tv.tv_sec * 1000000000 +
 		    (int64_t)s.tv.tv_usec * 1000;
-		s.offset = (double)(offset + ppm * (t - t0) / 1000000) / 1e9;
+		s.offset = (double)true_offset(&truth, t) / 1e9;
 		sendto(fd, &s, sizeof(s), MSG_DONTWAIT,
 		    (struct sockaddr *)&sun, sizeof(sun));
 		nanosleep(&pause, NULL);

@@ -3,11 +3,10 @@
  * Reads a segment as fast as it can beside CLOCK_REALTIME, from which true
  * time is known: every trusted interval has to hold it.
  *
- * usage: truth SECONDS PATH VMCLOCK OFFSET_NS [PPM T0_NS]
+ * usage: truth SECONDS PATH VMCLOCK OFFSET_NS [PPM T0_NS [PPB_PER_S]]
  *
- * True time is CLOCK_REALTIME + OFFSET_NS, and PPM of what has gone by since
- * T0_NS.  Out comes "trusted N, missed N, half-width NS", the largest; the exit
- * status is 0 where some were trusted and none has missed.
+ * Out comes "trusted N, missed N, half-width NS", the largest; the exit status
+ * is 0 where some were trusted and none has missed.
  */
 #include <err.h>
 #include <stdio.h>
@@ -15,16 +14,17 @@
 #include <time.h>
 
 #include "clockbound.h"
+#include "true.h"
 #include "ts.h"
 
-static int64_t offset_ns, ppm, t0_ns;
+static struct true_time truth;
 
 static int64_t
 true_now(void)
 {
 	int64_t ns = cb_ts_clock(CLOCK_REALTIME);
 
-	return ns + offset_ns + (ns - t0_ns) / 1000000 * ppm;
+	return ns + true_offset(&truth, ns);
 }
 
 int
@@ -34,14 +34,9 @@ main(int argc, char *argv[])
 	clockbound_err error;
 	clockbound_ctx *ctx;
 
-	if (argc != 5 && argc != 7)
-		errx(2, "usage: truth SECONDS PATH VMCLOCK OFFSET_NS "
-		    "[PPM T0_NS]");
-	offset_ns = strtoll(argv[4], NULL, 10);
-	if (argc == 7) {
-		ppm = strtoll(argv[5], NULL, 10);
-		t0_ns = strtoll(argv[6], NULL, 10);
-	}
+	if (argc < 5 || argc == 6 || argc > 8)
+		errx(2, "usage: truth SECONDS PATH VMCLOCK " TRUE_USAGE);
+	truth = true_parse(argv + 4, argc - 4);
 	ctx = clockbound_vmclock_open(argv[2], argv[3], &error);
 	if (ctx == NULL)
 		errx(1, "%s: error kind %d", argv[2], (int)error.kind);

@@ -188,14 +188,14 @@ a_contradiction_is_of_both_measurements(void)
 	CHECK(bound.is_hi);
 	CHECK_EQ(budget.measured->err_ns, 2 * MS);
 	CHECK(is_about(budget.offset_ns, 30 * MS, 1));
-	CHECK_EQ(e.known[0].lo.err_ns, MS);
+	CHECK_EQ(e.known[0].ends.lo.err_ns, MS);
 	for (int64_t ahead = 100; ahead <= 200; ahead += 100) {
 		add_source(1, ahead * MS, 3 * MS);
 		CHECK(tick());
 	}
 	CHECK_EQ(e.known[0].contradictions, 3);
-	CHECK_EQ(e.known[0].lo.err_ns, 3 * MS);
-	CHECK_EQ(e.known[0].hi.err_ns, 3 * MS);
+	CHECK_EQ(e.known[0].ends.lo.err_ns, 3 * MS);
+	CHECK_EQ(e.known[0].ends.hi.err_ns, 3 * MS);
 }
 
 static void

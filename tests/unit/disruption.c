@@ -598,7 +598,7 @@ a_leap_second_is_told_by_all_clocks(void)
 
 	announce(CB_CHRONY_LEAP_INSERT);
 	pass_until(10 * S);
-	d.estimate.known[0].interval.hi += 9 * S;
+	d.estimate.known[0].ends.interval.hi += 9 * S;
 	tick();
 	tick();
 	CHECK(d.watch.leaping);
@@ -614,7 +614,7 @@ a_leap_second_is_told_by_all_clocks(void)
 	announce(CB_CHRONY_LEAP_INSERT);
 	pass_until(-20 * S);
 	d.sample.input = CB_INPUT_MISSING;
-	d.estimate.known[0].interval.lo -= 100 * S;
+	d.estimate.known[0].ends.interval.lo -= 100 * S;
 	tick();
 	CHECK(d.watch.leaping);
 	tick();

@@ -3,7 +3,7 @@
  * The estimate at its edges.  Samples built so that true time lies just inside
  * of what they prove go in: it must be in there, and with less to spare than
  * the term that the sample was built for, or that term was not needed.  The
- * model world (world.c) does the rest.
+ * model worlds (tests/sim) do the rest.
  */
 #include <string.h>
 
