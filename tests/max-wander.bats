@@ -57,6 +57,9 @@ says()
 	wait_until 20 says "$RIG/plain/shm0"
 	wait_until 90 is_narrower
 	has_logged "contradict" 0
+	"$RIG_TOOLS/look" "$RUN/observe" |
+	    jq -e '.daemon.max_wander_ppt == 10000 and
+	    .counts.wander_breaks == 0'
 }
 
 @test "--max-wander that cannot be: exit 2" {

@@ -298,8 +298,9 @@ doubt_wander(struct cb_estimate *e, int64_t raw)
 	for (size_t i = 0; i < e->n_known; i++) {
 		struct cb_narrow *n = &e->known[i].narrow;
 
-		if (n->has && n->n > 0)
-			oldest = cb_ts_min(oldest, n->past[0].raw);
+		if (n->has)
+			oldest = cb_ts_min(oldest, n->n > 0 ? n->past[0].raw :
+			    n->ends.interval.raw);
 		n->has = false;
 	}
 	/* As long as what is forgotten has lasted. */

@@ -148,6 +148,7 @@ make_daemon(const struct cb_daemon *d, const struct cb_instant *now)
 	put_int(o, "uptime_ns", now->as_of - d->observe.started.as_of);
 	put_text(o, "source", d->source->name);
 	put_int(o, "max_drift_ppb", w->max_drift_ppb);
+	put_int(o, "max_wander_ppt", w->max_wander);
 	put_int(o, "interval_ns", w->interval_ns);
 	put_text(o, "run_dir", w->run_dir);
 	put_text(o, "chrony_socket", w->chrony_socket);
