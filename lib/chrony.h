@@ -135,7 +135,7 @@ struct cb_chrony_value cb_chrony_decode_float(uint32_t wire, int64_t scale);
  */
 struct cb_chrony {
 	int fd;			/* -1: not open */
-	int64_t timeout_ns;	/* that the socket has */
+	int64_t timeout_ns;	/* that the socket has; -1: none */
 	uint32_t random[64];	/* sequence numbers in store */
 	size_t n_random;
 	struct sockaddr_un own;	/* bound, unlinked at the end */

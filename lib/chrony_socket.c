@@ -86,7 +86,7 @@ cb_chrony_open(struct cb_chrony *c, const char *path, const char **what)
 {
 	struct sockaddr_un server;
 
-	*c = (struct cb_chrony){ .fd = -1 };
+	*c = (struct cb_chrony){ .fd = -1, .timeout_ns = -1 };
 	*what = "use such a path";
 	if (!set_address(&server, path) || !set_own_address(&c->own, path))
 		return false;
