@@ -41,7 +41,7 @@ static int
 check_file(int fd)
 {
 	struct stat st;
-	uint32_t magic;
+	uint32_t magic = 0;
 
 	if (fstat(fd, &st) == -1)
 		return errno;
@@ -49,8 +49,8 @@ check_file(int fd)
 		return CB_VMCLOCK_EREGULAR;
 	if (st.st_size < CB_VMCLOCK_MIN_SIZE)
 		return CB_VMCLOCK_ESHORT;
-	if (pread(fd, &magic, sizeof(magic), 0) != sizeof(magic))
-		return CB_VMCLOCK_ESHORT;
+	if (pread(fd, &magic, sizeof(magic), 0) == -1)
+		return errno;
 	return le32toh(magic) == CB_VMCLOCK_MAGIC ? 0 : CB_VMCLOCK_EMAGIC;
 }
 
