@@ -80,7 +80,10 @@ cb_judge_has_bound(const struct cb_segment *s)
 	    s->bound.bound_ns < CB_SHM_UNKNOWN_BOUND_NS;
 }
 
-/* It is only the status that counts as written for longer by version 3. */
+/*
+ * Of one that can be read.  It is only the status that counts as written for
+ * longer by version 3.
+ */
 static bool
 is_stale(const struct cb_facts *f)
 {
@@ -88,8 +91,7 @@ is_stale(const struct cb_facts *f)
 
 	if (f->answer == CB_ANSWER_GOOD)
 		limit = cb_ts_max(limit, 2 * f->observed.interval_ns);
-	return f->segment.fault == CLOCKBOUND_ERR_NONE &&
-	    f->segment.age_ns >= limit;
+	return f->segment.age_ns >= limit;
 }
 
 bool
