@@ -10,12 +10,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "held.h"
 #include "segment.h"
 #include "shm.h"
 #include "test.h"
@@ -318,6 +320,7 @@ what_is_in_the_way_is_named(void)
 	struct image i = { .size = 1 };
 	struct cb_shm_writer w;
 	const char *what = "";
+	char path[PATH_MAX + 1];
 	pid_t holder = 7;
 
 	write_image("file", &i);
@@ -327,16 +330,106 @@ what_is_in_the_way_is_named(void)
 	CHECK(!cb_shm_write_open(&w, "file/run", &what, &holder));
 	CHECK_EQ(errno, ENOTDIR);
 	CHECK(strcmp(what, "make the directory") == 0);
+	CHECK(!cb_shm_write_open(&w, "file/run/deep", &what, &holder));
+	CHECK_EQ(errno, ENOTDIR);
 	CHECK_EQ(holder, 0);
 	CHECK(!cb_shm_write_open(&w, "", &what, &holder));
 	CHECK_EQ(errno, ENOENT);
 	CHECK(unlink("file") == 0);
+	memset(path, '/', sizeof(path) - 1);
+	path[sizeof(path) - 1] = '\0';
+	CHECK(!cb_shm_write_open(&w, path, &what, &holder));
+	CHECK_EQ(errno, ENAMETOOLONG);
 
 	CHECK(mkdir(RUN, 0755) == 0 && mkdir(SHM0, 0755) == 0);
 	CHECK(!cb_shm_write_open(&w, RUN, &what, &holder));
 	CHECK(strcmp(what, "create shm0") == 0);
 	CHECK(access(RUN "/shm0.new", F_OK) == -1);
 	CHECK(w.v2.segment == NULL && w.dir_fd == -1 && w.lock_fd == -1);
+	remove_tree(RUN);
+}
+
+/* Where anybody may replace them; the sticky bit allows them their own. */
+static void
+no_segment_is_put_where_anybody_may_replace_it(void)
+{
+	struct cb_shm_writer w;
+	const char *what = "";
+	pid_t holder;
+
+	CHECK(mkdir(RUN, 0755) == 0 && chmod(RUN, 0777) == 0);
+	CHECK(!cb_shm_write_open(&w, RUN, &what, &holder));
+	CHECK_EQ(errno, EPERM);
+	CHECK(strcmp(what, "use a directory where anybody may replace files")
+	    == 0);
+	CHECK(access(SHM0, F_OK) == -1);
+	CHECK(chmod(RUN, 01777) == 0);
+	if (open_writer(&w))
+		cb_shm_write_close(&w);
+	remove_tree(RUN);
+}
+
+/* To the next run: what this one, or the one before it, wrote whole. */
+static void
+the_last_snapshot_is_told_where_there_is_one(void)
+{
+	struct cb_shm_v2 v2 = body_of(CB_NS_PER_S, 33, 0,
+	    CLOCKBOUND_STA_DISRUPTED);
+	struct image i = good_image(CB_NS_PER_S, 11);
+	struct cb_shm_writer w;
+	struct cb_shm_bound last;
+
+	CHECK(mkdir(RUN, 0755) == 0);
+	write_image(SHM0, &i);
+	if (!open_writer(&w))
+		return;
+	CHECK(cb_shm_write_last(&w, &last));
+	CHECK_EQ(last.bound_ns, 11);
+	cb_shm_write(&w, &v2);
+	CHECK(cb_shm_write_last(&w, &last));
+	CHECK_EQ(last.bound_ns, 33);
+	CHECK_EQ(last.status, CLOCKBOUND_STA_DISRUPTED);
+	put(&i, 14, 2, 7);
+	write_image_in_place(SHM0, &i);
+	CHECK(!cb_shm_write_last(&w, &last));
+	put(&i, 14, 2, 8);
+	put(&i, 68, 4, 77);
+	write_image_in_place(SHM0, &i);
+	CHECK(!cb_shm_write_last(&w, &last));
+	cb_shm_write_close(&w);
+	remove_tree(RUN);
+}
+
+static void
+a_writer_knows_whether_readers_find_its_files(void)
+{
+	struct image i = good_image(CB_NS_PER_S, 11);
+	struct cb_shm_writer w;
+	const char *what;
+
+	if (!open_writer(&w))
+		return;
+	CHECK(cb_shm_write_open_v1(&w, &what));
+	CHECK(cb_shm_write_is_there(&w, RUN));
+	CHECK(!cb_shm_write_is_there(&w, "."));
+	CHECK(rename(RUN "/shm", "away") == 0);
+	CHECK(!cb_shm_write_is_there(&w, RUN));
+	CHECK(rename("away", RUN "/shm") == 0);
+	CHECK(cb_shm_write_is_there(&w, RUN));
+	if (CB_COUNTER_ID != CB_COUNTER_INVALID) {
+		CHECK(rename(RUN "/shm1", "away") == 0);
+		CHECK(!cb_shm_write_is_there(&w, RUN));
+		CHECK(rename("away", RUN "/shm1") == 0);
+	}
+	/* Another by that name; its own, but not as long as it was. */
+	write_image("away", &i);
+	CHECK(link(SHM0, "own") == 0 && rename("away", SHM0) == 0);
+	CHECK(!cb_shm_write_is_there(&w, RUN));
+	CHECK(rename("own", SHM0) == 0);
+	CHECK(cb_shm_write_is_there(&w, RUN));
+	CHECK(truncate(SHM0, 79) == 0);
+	CHECK(!cb_shm_write_is_there(&w, RUN));
+	cb_shm_write_close(&w);
 	remove_tree(RUN);
 }
 
@@ -534,7 +627,7 @@ in_a_child(int (*f)(void))
 	int status;
 
 	if (pid == 0)
-		_exit(f());
+		exit(f());
 	if (!CHECK(waitpid(pid, &status, 0) == pid) ||
 	    !CHECK(WIFEXITED(status)))
 		return -1;
@@ -936,32 +1029,6 @@ reader_keeps_its_copy_of_a_stale_file_that_nothing_replaced(void)
 	unlink("segment");
 }
 
-static int
-open_files(void)
-{
-	int n = 0;
-
-	for (int fd = 0; fd < 256; fd++)
-		n += fcntl(fd, F_GETFD) != -1;
-	return n;
-}
-
-/* How many files in dir are mapped, where the system says so. */
-static int
-mappings(const char *dir)
-{
-	FILE *f = fopen("/proc/self/maps", "re");
-	char line[512];
-	int n = 0;
-
-	if (f == NULL)
-		return 0;
-	while (fgets(line, sizeof(line), f) != NULL)
-		n += strstr(line, dir) != NULL;
-	fclose(f);
-	return n;
-}
-
 int
 main(void)
 {
@@ -983,6 +1050,9 @@ main(void)
 	snapshot_is_what_was_written();
 	new_segment_is_unknown_and_for_all_to_read();
 	what_is_in_the_way_is_named();
+	no_segment_is_put_where_anybody_may_replace_it();
+	the_last_snapshot_is_told_where_there_is_one();
+	a_writer_knows_whether_readers_find_its_files();
 	usable_segment_is_reused_with_its_generation_going_on();
 	anything_else_is_replaced_and_left_alone();
 	there_is_a_file_at_every_moment_of_a_replacement();
