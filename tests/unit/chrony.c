@@ -36,16 +36,22 @@ requests_are_what_chronyd_expects(void)
 	static const struct {
 		enum cb_chrony_command command;
 		uint32_t index, sequence;
-		size_t len;
-		uint8_t head[24];	/* the rest is zeros */
+		size_t len, reply_len;
+		uint8_t head[68];	/* the rest is zeros */
 	} rows[] = {
-		{ CB_CHRONY_TRACKING, 0, 0xA1B2C3D4, 104, {
+		{ CB_CHRONY_TRACKING, 0, 0xA1B2C3D4, 104, 104, {
 		    6, 1, 0, 0, 0, 33, 0, 0, 0xA1, 0xB2, 0xC3, 0xD4 } },
-		{ CB_CHRONY_N_SOURCES, 0, 1, 32, {
+		{ CB_CHRONY_N_SOURCES, 0, 1, 32, 32, {
 		    6, 1, 0, 0, 0, 14, 0, 0, 0, 0, 0, 1 } },
-		{ CB_CHRONY_SOURCE_DATA, 0x01020304, 0xFFFFFFFF, 76, {
+		{ CB_CHRONY_SOURCE_DATA, 0x01020304, 0xFFFFFFFF, 76, 76, {
 		    6, 1, 0, 0, 0, 15, 0, 0, 0xFF, 0xFF, 0xFF, 0xFF,
-		    0, 0, 0, 0, 0, 0, 0, 0, 1, 2, 3, 4 } }
+		    0, 0, 0, 0, 0, 0, 0, 0, 1, 2, 3, 4 } },
+		{ CB_CHRONY_RESET_SOURCES, 0, 2, 28, 28, {
+		    6, 1, 0, 0, 0, 66, 0, 0, 0, 0, 0, 2 } },
+		/* 4 good measurements of 8, of every source. */
+		{ CB_CHRONY_BURST, 0, 3, 68, 28, {
+		    6, 1, 0, 0, 0, 3, 0, 0, 0, 0, 0, 3,
+		    [63] = 4, [67] = 8 } }
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -59,7 +65,8 @@ requests_are_what_chronyd_expects(void)
 		CHECK_EQ(rq.len, rows[i].len);
 		CHECK(memcmp(rq.bytes, bytes, sizeof(bytes)) == 0);
 		/* Nothing may come back that is longer than what was sent. */
-		CHECK_EQ(rq.reply_len, rows[i].len);
+		CHECK_EQ(rq.reply_len, rows[i].reply_len);
+		CHECK(rq.reply_len <= rq.len);
 	}
 }
 

@@ -119,6 +119,8 @@ errors_and_statuses_have_names(void)
 		{ { CLOCKBOUND_ERR_NONE, 0, NULL }, "no error" },
 		{ { CLOCKBOUND_ERR_SYSCALL, ENOENT, "open" },
 		    "open: No such file or directory" },
+		{ { CLOCKBOUND_ERR_SYSCALL, ENOENT, NULL },
+		    "system: No such file or directory" },
 		{ { CLOCKBOUND_ERR_SEGMENT_MALFORMED, 0, NULL },
 		    "malformed segment" },
 		{ { (clockbound_err_kind)77, 0, NULL }, "unknown error 77" }
@@ -603,6 +605,36 @@ read_in_a_child(clockbound_ctx *ctx)
 	CHECK_EQ(status, 0);
 }
 
+/* As those with a context of their own; what was read comes to the same. */
+static void
+threads_that_share_are_told_of_errors(void)
+{
+	const clockbound_options o = { .shm_path = "shm0", .shared = 1 };
+	clockbound_ctx *ctx = clockbound_open_options(&o, NULL);
+	const clockbound_err *err[2];
+	clockbound_now_result now;
+	clockbound_reading reading;
+	clockbound_segment seg;
+
+	if (!CHECK(ctx != NULL))
+		return;
+	write_v2(0, MS(1), 0, SYNC);
+	CHECK(clockbound_read(ctx, &reading, &seg) == NULL);
+	CHECK_EQ(clockbound_at(&seg, &reading, &now), CLOCKBOUND_ERR_NONE);
+	CHECK_EQ(clockbound_bound_ns(&now), MS(1));
+	write_v2(0, -1, 0, SYNC);
+	err[0] = clockbound_now(ctx, &now);
+	CHECK(err[0] != NULL &&
+	    err[0]->kind == CLOCKBOUND_ERR_SEGMENT_MALFORMED);
+	write_v2(-S(3600), 0, 0, SYNC);
+	err[1] = clockbound_read(ctx, &reading, &seg);
+	CHECK(err[1] != NULL &&
+	    err[1]->kind == CLOCKBOUND_ERR_CAUSALITY_BREACH);
+	/* It does not change under whoever looks at it. */
+	CHECK_EQ(err[0]->kind, CLOCKBOUND_ERR_SEGMENT_MALFORMED);
+	clockbound_close(ctx);
+}
+
 static void
 threads_share_a_context(void)
 {
@@ -669,6 +701,7 @@ main(void)
 		what_was_read_comes_to_what_now_says("shm1");
 		no_fast_reading_is_beyond_the_limits();
 	}
+	threads_that_share_are_told_of_errors();
 	threads_share_a_context();
 	cb_shm_write_close(&writer);
 	unlink("shm0");

@@ -159,6 +159,18 @@ what_a_time_t_cannot_tell_is_not_trusted(void)
 }
 
 static void
+any_time_is_all_that_a_time_t_tells(void)
+{
+	clockbound_now_result now = { .clock_status = SYNC };
+
+	cb_now_at_any(&now);
+	CHECK_EQ(cb_ts_ns(&now.earliest), 0);
+	CHECK_EQ(now.latest.tv_sec, has_room ? INT64_MAX : INT32_MAX);
+	CHECK_EQ(now.latest.tv_nsec, ONE_S - 1);
+	CHECK_EQ(now.clock_status, U);
+}
+
+static void
 largest_bound_and_drift_do_not_overflow(void)
 {
 	struct cb_shm_bound b = {
@@ -457,6 +469,48 @@ now_of_a_segment_from_the_future_is_a_breach(struct cb_shm_writer *w,
 	CHECK(err->detail == NULL);
 }
 
+/* Of what was answered from; it goes on, and is never less than 0. */
+static void
+a_snapshot_has_an_age(struct cb_shm_writer *w, clockbound_ctx *ctx)
+{
+	int64_t before = mono_now() - S(7), age;
+	struct cb_shm_v2 v2 = body_of(before, S(3), 0, SYNC);
+	clockbound_now_result res;
+
+	cb_shm_write(w, &v2);
+	CHECK(clockbound_now(ctx, &res) == NULL);
+	age = cb_now_age(ctx);
+	CHECK(age >= S(7) && age <= mono_now() - before);
+	CHECK_EQ(cb_now_snapshot(ctx)->bound_ns, S(3));
+	v2 = body_of(mono_now() + S(3600), S(3), 0, SYNC);
+	cb_shm_write(w, &v2);
+	CHECK(clockbound_now(ctx, &res) != NULL);
+	CHECK_EQ(cb_now_age(ctx), 0);
+}
+
+static void
+a_counted_snapshot_has_an_age(struct cb_shm_writer *w)
+{
+	struct cb_shm_v3 v3 = counted_body_of(S(3), 0, SYNC);
+	clockbound_ctx *ctx;
+	clockbound_now_result res;
+
+	/* A tick lasts half a nanosecond, and there were 2^31. */
+	v3.as_of_tsc -= UINT64_C(1) << 31;
+	cb_shm_write_v3(w, &v3);
+	ctx = clockbound_open("shm1", NULL);
+	if (!CHECK(ctx != NULL))
+		return;
+	CHECK(clockbound_now(ctx, &res) == NULL);
+	CHECK(cb_now_age(ctx) >= S(1) - 1 && cb_now_age(ctx) < S(60));
+	CHECK(cb_now_snapshot(ctx)->is_counted);
+	v3.as_of_tsc = cb_counter_read() + (UINT64_C(1) << 40);
+	cb_shm_write_v3(w, &v3);
+	CHECK(clockbound_now(ctx, &res) != NULL);
+	CHECK_EQ(cb_now_age(ctx), 0);
+	clockbound_close(ctx);
+}
+
 static void
 try_with_a_file(void)
 {
@@ -475,7 +529,10 @@ try_with_a_file(void)
 			now_soon_again_is_no_narrower_than_it_has_to_be(&w, ctx);
 			now_without_a_vmclock_to_watch_is_unknown(&w, ctx);
 			now_of_a_segment_from_the_future_is_a_breach(&w, ctx);
+			a_snapshot_has_an_age(&w, ctx);
 		}
+		if (CB_COUNTER_ID != CB_COUNTER_INVALID)
+			a_counted_snapshot_has_an_age(&w);
 		CHECK(clockbound_close(ctx) == NULL);
 		cb_shm_write_close(&w);
 	}
@@ -490,6 +547,7 @@ main(void)
 {
 	interval_is_rounded_outwards();
 	what_a_time_t_cannot_tell_is_not_trusted();
+	any_time_is_all_that_a_time_t_tells();
 	largest_bound_and_drift_do_not_overflow();
 	segment_from_the_future_is_a_breach();
 	status_ages_from_as_written_to_free_running_to_unknown();

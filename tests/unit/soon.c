@@ -143,6 +143,38 @@ no_limit_is_passed_meanwhile(void)
 	clockbound_close(old);
 }
 
+/* 32767 writes later the generation is the same again: the age tells. */
+static void
+a_generation_that_has_come_round_is_found_within_a_second(void)
+{
+	_Atomic uint16_t *generation =
+	    &writer.v2.segment->header.generation;
+	clockbound_ctx *ctx = open_with(0, 0);
+	struct cb_shm_v2 v2 = body_of(MONO + S(1), S(7), 0, SYNC);
+	uint16_t seen;
+
+	write_aged(0, S(2), 0);
+	check_after(ctx, 0, 0, S(2), SYNC);
+	seen = atomic_load(generation);
+	cb_shm_write(&writer, &v2);
+	atomic_store(generation, seen);
+	check_after(ctx, S(1), S(1), S(2), SYNC);
+	check_after(ctx, S(1) + SOON_NS, S(1) + SOON_NS, S(7), SYNC);
+	clockbound_close(ctx);
+}
+
+static void
+a_file_that_is_gone_is_still_answered_from(void)
+{
+	clockbound_ctx *ctx = open_with(0, 0);
+
+	write_aged(0, S(2), 0);
+	unlink("shm0");
+	check_after(ctx, S(3), S(3), S(2), SYNC);
+	check_after(ctx, S(6), S(6), S(2), FREE);
+	clockbound_close(ctx);
+}
+
 int
 main(void)
 {
@@ -157,6 +189,8 @@ main(void)
 	what_is_kept_is_the_width_of_the_end_of_its_time();
 	no_status_is_kept_beyond_its_time();
 	no_limit_is_passed_meanwhile();
+	a_generation_that_has_come_round_is_found_within_a_second();
+	a_file_that_is_gone_is_still_answered_from();
 	cb_shm_write_close(&writer);
 	unlink("shm0");
 	unlink("shm1");

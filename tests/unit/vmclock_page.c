@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -16,6 +17,7 @@
 #include <unistd.h>
 
 #include "counter.h"
+#include "held.h"
 #include "test.h"
 #include "system.h"
 #include "ts.h"
@@ -407,6 +409,99 @@ what_is_no_simulated_device_is_not_written(void)
 	rmdir("dir");
 }
 
+/* None that is no VMClock is left mapped. */
+static void
+what_is_wrong_with_a_vmclock_is_told_in_words(void)
+{
+	static const struct {
+		size_t length;
+		uint32_t magic, size;
+		uint16_t version;
+		int error;
+		const char *words;
+	} rows[] = {
+		{ 103, CB_VMCLOCK_MAGIC, 112, 1, CB_VMCLOCK_ESHORT,
+		    "too short" },
+		{ 111, CB_VMCLOCK_MAGIC, 112, 1, CB_VMCLOCK_ESHORT,
+		    "too short" },
+		{ 112, CB_VMCLOCK_MAGIC + 1, 112, 1, CB_VMCLOCK_EMAGIC,
+		    "does not begin with VCLK" },
+		{ 112, CB_VMCLOCK_MAGIC, 103, 1, CB_VMCLOCK_ESIZE,
+		    "less than 104" },
+		{ 112, CB_VMCLOCK_MAGIC, 112, 0, CB_VMCLOCK_EEMPTY,
+		    "its version is 0" },
+		{ 112, CB_VMCLOCK_MAGIC, 112, 2, CB_VMCLOCK_EVERSION,
+		    "another version" }
+	};
+	int maps = mappings("vmclock");
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct cb_vmclock_abi abi = empty(rows[i].size);
+		struct cb_vmclock_file f;
+		int fd = open("vmclock", O_WRONLY | O_CREAT | O_TRUNC, 0644);
+
+		test_row = rows[i].words;
+		abi.magic = htole32(rows[i].magic);
+		abi.version = htole16(rows[i].version);
+		CHECK(write(fd, &abi, rows[i].length) ==
+		    (ssize_t)rows[i].length);
+		close(fd);
+		CHECK(!cb_vmclock_open(&f, "vmclock"));
+		CHECK_EQ(errno, rows[i].error);
+		CHECK(f.page == NULL);
+		CHECK(strstr(cb_vmclock_strerror(rows[i].error),
+		    rows[i].words) != NULL);
+		CHECK_EQ(mappings("vmclock"), maps);
+	}
+	test_row = "";
+	unlink("vmclock");
+	CHECK(strstr(cb_vmclock_strerror(CB_VMCLOCK_EREGULAR),
+	    "only simulated") != NULL);
+	CHECK(strstr(cb_vmclock_strerror(CB_VMCLOCK_ETORN), "100 ms") !=
+	    NULL);
+	CHECK(strcmp(cb_vmclock_strerror(ENOENT), strerror(ENOENT)) == 0);
+}
+
+static void
+what_is_in_the_way_of_a_new_device(void)
+{
+	struct cb_vmclock_abi abi = empty(112), now;
+	struct cb_vmclock_writer w;
+	char path[PATH_MAX];
+	struct stat st;
+	int fd = open("vmclock", O_WRONLY | O_CREAT, 0644);
+
+	/* An empty file is nobody's; a short one may be somebody's. */
+	CHECK(cb_vmclock_create("vmclock", &abi));
+	CHECK(write(fd, "x", 1) == 1);
+	close(fd);
+	CHECK(truncate("vmclock", 103) == 0);
+	CHECK(!cb_vmclock_create("vmclock", &abi));
+	CHECK_EQ(errno, CB_VMCLOCK_ESHORT);
+	CHECK(!cb_vmclock_write_open(&w, "vmclock"));
+	CHECK_EQ(errno, CB_VMCLOCK_ESHORT);
+	CHECK(!cb_vmclock_create("vmclock/vmclock", &abi));
+	CHECK_EQ(errno, ENOTDIR);
+	unlink("vmclock");
+	/* A path that fits, and by its side none that does. */
+	for (size_t i = 0; i < sizeof(path) - 1; i++)
+		path[i] = "./"[i % 2];
+	memcpy(path + sizeof(path) - 4, "/vm", 4);
+	CHECK(!cb_vmclock_create(path, &abi));
+	CHECK_EQ(errno, ENAMETOOLONG);
+	/* Whatever it says of its size, there is room for all its fields. */
+	abi = empty(8);
+	CHECK(cb_vmclock_create("vmclock", &abi));
+	CHECK(stat("vmclock", &st) == 0);
+	CHECK_EQ(st.st_size, sizeof(abi));
+	if (CHECK(cb_vmclock_write_open(&w, "vmclock"))) {
+		cb_vmclock_write_peek(&w, &now);
+		CHECK(now.size == abi.size);
+		cb_vmclock_write_close(&w);
+	}
+	unlink("vmclock");
+}
+
 static void
 a_new_file_leaves_the_old_to_its_readers(void)
 {
@@ -443,6 +538,8 @@ main(void)
 	no_torn_copy_is_ever_accepted();
 	a_device_grows_and_never_shrinks();
 	what_is_no_simulated_device_is_not_written();
+	what_is_wrong_with_a_vmclock_is_told_in_words();
+	what_is_in_the_way_of_a_new_device();
 	a_new_file_leaves_the_old_to_its_readers();
 	CHECK(rmdir(dir) == 0);
 	return test_done();

@@ -169,6 +169,16 @@ error_is_a_bound_where_both_parts_are_told(void)
 	CHECK_EQ(t.maxerror_ns, 100);
 	CHECK(!t.is_bound);
 
+	/* A carry to a whole second: (2^65 - 1) / 2^65 s, rounded up. */
+	v.flags = ALL_VALID;
+	v.time_maxerror_nanosec = 0;
+	v.counter_period_shift = 1;
+	v.counter_period_maxerror_rate_frac_sec = UINT64_C(145295143558111);
+	CHECK(cb_vmclock_time_at(&v, 1000 + 31 * 8191, &t) == NULL);
+	CHECK_EQ(t.maxerror_ns, 1000000000);
+	v = plain;
+	v.counter_period_maxerror_rate_frac_sec = UINT64_C(1) << 43;
+
 	/* What does not fit is never less. */
 	v.flags = ALL_VALID;
 	v.time_maxerror_nanosec = UINT64_MAX;
@@ -284,6 +294,15 @@ agrees_with_128_bits(void)
 	CHECK(told < 2000000);
 }
 
+static void
+a_part_of_a_second_has_any_unit(void)
+{
+	CHECK_EQ(cb_vmclock_time_scale(UINT64_C(1) << 63, 1000000000),
+	    500000000);
+	CHECK_EQ(cb_vmclock_time_scale(UINT64_MAX, 1000000000), 999999999);
+	CHECK_EQ(cb_vmclock_time_scale(0, UINT64_MAX), 0);
+}
+
 int
 main(void)
 {
@@ -292,6 +311,7 @@ main(void)
 	none_where_the_numbers_make_none();
 	tai_becomes_utc_where_the_offset_is_known();
 	error_is_a_bound_where_both_parts_are_told();
+	a_part_of_a_second_has_any_unit();
 	agrees_with_128_bits();
 	return test_done();
 }
