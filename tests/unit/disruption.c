@@ -4,9 +4,11 @@
  * disruption.c between clocks that are told what to show and a chronyd that
  * is told what to say.
  */
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "cb-daemon.h"
 #include "system.h"
@@ -26,11 +28,12 @@
 
 /* What the stand-ins at the end say, and what was asked of them. */
 static int64_t mono;
-static bool stepped, answers, tells_sleep;
+static bool stepped, answers, burst_answers, tells_sleep;
 static int64_t stepped_by, slept_by;
 static uint16_t answer, burst_answer;
 static const char *clocksource;
-static unsigned resets, bursts;
+static unsigned resets, bursts, warnings;
+static int steps_fd;
 
 static struct cb_vmclock_page page;
 static struct cb_daemon d;
@@ -42,10 +45,10 @@ begin(void)
 	mono = 3600 * S;
 	stepped = false;
 	stepped_by = slept_by = 0;
-	answers = tells_sleep = true;
+	answers = burst_answers = tells_sleep = true;
 	answer = burst_answer = 0;
 	clocksource = "tsc";
-	resets = bursts = 0;
+	resets = bursts = warnings = 0;
 	memset(&page, 0, sizeof(page));
 	page.constant[0] = htole32(CB_VMCLOCK_MAGIC);
 	page.constant[1] = htole32(sizeof(page));
@@ -775,9 +778,232 @@ a_leap_second_in_a_time_zone_that_counts_them(void)
 	tzset();
 }
 
+static void
+what_a_vmclock_announces_is_told_once(void)
+{
+	static const struct {
+		uint64_t flags;
+		unsigned warnings;
+	} rows[] = {
+		{ CB_VMCLOCK_DISRUPTION_SOON, 1 },
+		{ CB_VMCLOCK_DISRUPTION_SOON, 1 },
+		{ CB_VMCLOCK_DISRUPTION_SOON |
+		    CB_VMCLOCK_DISRUPTION_IMMINENT, 2 },
+		{ 0, 2 },
+		{ CB_VMCLOCK_DISRUPTION_IMMINENT, 3 }
+	};
+
+	begin();
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		page.word[6] = htole32((uint32_t)rows[i].flags);
+		tick();
+		CHECK_EQ(warnings, rows[i].warnings);
+	}
+	CHECK(d.estimate.has_interval);
+}
+
+static void
+without_support_nothing_is_heeded(void)
+{
+	begin();
+	d.options.disruption_support = false;
+	disrupt();
+	CHECK(!cb_disruption_look(&d));
+	d.asked_to_disrupt = true;
+	CHECK(!cb_disruption_look(&d));
+	d.asked_to_end = true;
+	CHECK(!cb_disruption_look(&d));
+	/* That they are ignored is told. */
+	CHECK_EQ(warnings, 2);
+	CHECK(d.estimate.has_interval);
+	CHECK_EQ(resets, 0);
+}
+
+static void
+a_vmclock_that_is_gone_is_unreliable(void)
+{
+	begin();
+	d.watch.vmclock.page = NULL;
+	CHECK(cb_disruption_look(&d));
+	CHECK_EQ(d.disruption, CB_DISRUPTION_UNKNOWN);
+}
+
+/* The first of them was there for whoever sent both. */
+static void
+a_forced_disruption_that_is_over_at_once(void)
+{
+	begin();
+	d.asked_to_disrupt = d.asked_to_end = true;
+	CHECK(cb_disruption_look(&d));
+	CHECK(cb_estimate_is_empty(&d.estimate));
+	tick();
+	CHECK_EQ(resets, 1);
+	CHECK_EQ(d.disruption, CB_DISRUPTION_RELIABLE);
+}
+
+static void
+a_clocksource_that_is_not_told_is_no_other(void)
+{
+	begin();
+	tick();
+	for (int i = 0; i < 2; i++) {
+		clocksource = i == 0 ? NULL : "tsc";
+		pass(S);
+		tick();
+		CHECK(d.estimate.has_interval);
+	}
+}
+
+static void
+before_the_first_reading_there_is_no_step_to_be_seen(void)
+{
+	begin();
+	d.watch.steps_fd = -1;
+	d.estimate.has_last = false;
+	d.sample.after.real += 3 * S;
+	cb_disruption_weigh(&d);
+	CHECK_EQ(d.counts.steps, 0);
+	/* Nor one that would have been a sleep. */
+	CHECK(!cb_disruption_has_slept(&d, true));
+}
+
+static void
+a_chronyd_that_was_gone_owes_nothing(void)
+{
+	begin();
+	d.sample.input = CB_INPUT_MISSING;
+	tick();
+	d.sample.input = CB_INPUT_SYNCHRONIZED;
+	tick();
+	CHECK_EQ(resets + bursts, 0);
+	CHECK_EQ(cb_disruption_due(&d), INT64_MAX);
+}
+
+static void
+a_burst_that_is_not_answered_is_asked_for_again(void)
+{
+	begin();
+	disrupt();
+	burst_answers = false;
+	tick();
+	CHECK_EQ(resets, 1);
+	CHECK_EQ(d.watch.phase, CB_PHASE_BURST);
+	CHECK_EQ(cb_disruption_due(&d), mono + 100 * MS);
+	burst_answers = true;
+	mono = cb_disruption_due(&d);
+	tick();
+	CHECK_EQ(resets, 1);
+	CHECK_EQ(d.watch.phase, CB_PHASE_NONE);
+}
+
+/*
+ * Files
+ */
+
+static void
+write_last(uint8_t support, clockbound_clock_status status)
+{
+	const struct cb_shm_v2 v2 = { .disruption_support = support,
+		.disruption_marker = 7, .clock_status = (int32_t)status };
+
+	cb_shm_write(&d.writer, &v2);
+}
+
+static void
+a_disruption_that_the_last_run_did_not_handle_is_handled(void)
+{
+	static const struct {
+		const char *name;
+		bool has_support, had_support;
+		clockbound_clock_status status;
+		uint64_t marker;
+		enum cb_phase phase;
+	} rows[] = {
+		{ "handled", true, true, CLOCKBOUND_STA_SYNCHRONIZED, 7,
+		    CB_PHASE_NONE },
+		{ "not handled", true, true, CLOCKBOUND_STA_DISRUPTED, 7,
+		    CB_PHASE_RESET },
+		{ "it watched none", true, false, CLOCKBOUND_STA_DISRUPTED, 0,
+		    CB_PHASE_NONE },
+		{ "none is watched", false, true, CLOCKBOUND_STA_DISRUPTED, 0,
+		    CB_PHASE_NONE },
+		{ "nothing that it wrote", true, true,
+		    (clockbound_clock_status)77, 0, CB_PHASE_NONE }
+	};
+	const char *what;
+	pid_t holder;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		test_row = rows[i].name;
+		begin();
+		if (!CHECK(cb_shm_write_open(&d.writer, ".", &what, &holder)))
+			return;
+		d.options.vmclock = "vmclock";
+		d.options.disruption_support = rows[i].has_support;
+		write_last(rows[i].had_support, rows[i].status);
+		steps_fd = i == 0 ? -1 : open("/dev/null", O_RDONLY);
+		cb_disruption_open(&d);
+		/* What cannot be told of at once is told of now. */
+		CHECK_EQ(warnings, (i == 0) +
+		    (rows[i].phase == CB_PHASE_RESET));
+		CHECK(d.watch.marker == rows[i].marker);
+		CHECK_EQ(d.watch.phase, rows[i].phase);
+		CHECK_EQ(cb_estimate_is_empty(&d.estimate),
+		    rows[i].phase == CB_PHASE_RESET);
+		d.watch.vmclock.page = NULL;
+		cb_disruption_close(&d);
+		CHECK_EQ(fcntl(steps_fd, F_GETFD), -1);
+		cb_shm_write_close(&d.writer);
+	}
+	test_row = "";
+	unlink("shm0");
+	unlink("shm1");
+	unlink("lock");
+}
+
+static void
+a_vmclock_is_followed_to_whatever_has_its_name(void)
+{
+	struct cb_vmclock_abi abi = { .magic = htole32(CB_VMCLOCK_MAGIC),
+		.size = htole32(sizeof(abi)),
+		.version = htole16(CB_VMCLOCK_VERSION) };
+	const struct cb_vmclock_page *first;
+
+	begin();
+	d.watch.vmclock.page = NULL;
+	d.watch.notify_fd = -1;
+	d.options.vmclock = "vmclock";
+	cb_disruption_follow(&d);
+	CHECK(d.watch.vmclock.page == NULL);
+	CHECK(cb_vmclock_create("vmclock", &abi));
+	d.options.disruption_support = false;
+	cb_disruption_follow(&d);
+	CHECK(d.watch.vmclock.page == NULL);
+	d.options.disruption_support = true;
+	cb_disruption_follow(&d);
+	first = d.watch.vmclock.page;
+	CHECK(first != NULL);
+	cb_disruption_follow(&d);
+	CHECK(d.watch.vmclock.page == first);
+	CHECK(!cb_disruption_look(&d));
+	abi.disruption_marker = htole64(1);
+	CHECK(cb_vmclock_create("vmclock", &abi));
+	CHECK(!cb_disruption_look(&d));
+	cb_disruption_follow(&d);
+	CHECK(cb_disruption_look(&d));
+	unlink("vmclock");
+	cb_disruption_follow(&d);
+	CHECK(d.watch.vmclock.page == NULL);
+	cb_disruption_close(&d);
+}
+
 int
 main(void)
 {
+	char dir[] = "/tmp/cb-disruption.XXXXXX";
+
+	if (!CHECK(mkdtemp(dir) != NULL) || !CHECK(chdir(dir) == 0))
+		return test_done();
 	a_disruption_forgets_and_holds_until_chronyd_has_forgotten();
 	a_refclock_settles_after_a_disruption();
 	a_chronyd_is_believed_once_it_has_changed_its_mind();
@@ -805,6 +1031,17 @@ main(void)
 	an_unreliable_vmclock_is_told_at_once_and_resets_nothing();
 	an_end_without_a_beginning_is_none();
 	a_leap_second_in_a_time_zone_that_counts_them();
+	what_a_vmclock_announces_is_told_once();
+	without_support_nothing_is_heeded();
+	a_vmclock_that_is_gone_is_unreliable();
+	a_forced_disruption_that_is_over_at_once();
+	a_clocksource_that_is_not_told_is_no_other();
+	before_the_first_reading_there_is_no_step_to_be_seen();
+	a_chronyd_that_was_gone_owes_nothing();
+	a_burst_that_is_not_answered_is_asked_for_again();
+	a_disruption_that_the_last_run_did_not_handle_is_handled();
+	a_vmclock_is_followed_to_whatever_has_its_name();
+	CHECK(rmdir(dir) == 0);
 	return test_done();
 }
 
@@ -830,7 +1067,7 @@ cb_clocks_mono(void)
 int
 cb_clocks_open_steps(void)
 {
-	return -1;
+	return steps_fd;
 }
 
 int64_t
@@ -858,6 +1095,8 @@ cb_clocks_was_stepped(int fd)
 bool
 cb_clocks_source(char *name, size_t size)
 {
+	if (clocksource == NULL)
+		return false;
 	snprintf(name, size, "%s", clocksource);
 	return true;
 }
@@ -870,7 +1109,7 @@ cb_source_command(struct cb_daemon *daemon, enum cb_chrony_command command,
 	resets += command == CB_CHRONY_RESET_SOURCES;
 	bursts += command == CB_CHRONY_BURST;
 	*status = command == CB_CHRONY_BURST ? burst_answer : answer;
-	return answers;
+	return answers && (command != CB_CHRONY_BURST || burst_answers);
 }
 
 void
@@ -883,4 +1122,5 @@ void
 cb_log_warn(const char *format, ...)
 {
 	(void)format;
+	warnings++;
 }

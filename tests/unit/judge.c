@@ -138,6 +138,11 @@ a_segment_that_cannot_be_used_is_named_for_what_it_is(void)
 	fail(CLOCKBOUND_ERR_SYSCALL, ENOENT);
 	expect(CB_CRITICAL, "there is no segment /run/shm0; start cb-daemon, "
 	    "or name its run directory with --shm");
+	begin("a socket");
+	fail(CLOCKBOUND_ERR_SYSCALL, ENOENT);
+	facts.is_odd = true;
+	expect(CB_CRITICAL, "/run/shm0 is not a file; name the run directory "
+	    "with --shm");
 	begin("no directory");
 	fail(CLOCKBOUND_ERR_SYSCALL, ENOTDIR);
 	expect(CB_CRITICAL, "there can be no segment /run/shm0: its directory "
@@ -310,6 +315,12 @@ free_running_is_a_warning_and_says_why(void)
 	strcpy(facts.observed.leap, "unsynchronized");
 	expect(CB_WARNING, "free running: chronyd is not synchronized; see "
 	    "which sources it has: chronyc sources");
+	begin("nothing heard of it");
+	set_status(status);
+	facts.observed.has_report = false;
+	expect(CB_WARNING, "free running: there is no measurement yet that "
+	    "proves a time; wait for chronyd's next one, or hasten it: "
+	    "chronyc burst 4/4");
 	begin("no update");
 	set_status(status);
 	expect(CB_WARNING, "free running: chronyd's last update was 70.0 s "
@@ -345,8 +356,11 @@ unknown_is_critical_and_says_why(void)
 	expect(CB_CRITICAL, "the time is unknown: the VMClock /dev/vmclock0 "
 	    "tells of a disruption that cb-daemon has not handled; look "
 	    "again in a second; then at the daemon's log");
-	begin("an unreliable VMClock");
+	begin("an unreliable VMClock, whose marker is handled");
 	set_status(status);
+	facts.segment.bound.disruption_support = true;
+	facts.segment.bound.disruption_marker = 7;
+	facts.vmclock.disruption_marker = 7;
 	facts.observed.unreliable = true;
 	expect(CB_CRITICAL, "the time is unknown: the VMClock is unreliable, "
 	    "or cb-daemon cannot read it; look at it: cb-vmclock show");
@@ -422,6 +436,13 @@ what_is_wrong_while_the_time_is_good_is_a_warning(void)
 	    "it: chronyc burst 4/4");
 	CHECK_EQ(verdict.n, 2);
 	CHECK_EQ(verdict.findings[1].severity, CB_WARNING);
+	begin("and so it does where it was found last");
+	facts.answer = CB_ANSWER_BROKEN;
+	set_status(CLOCKBOUND_STA_UNKNOWN);
+	expect(CB_CRITICAL, "the time is unknown, and cb-daemon does not tell "
+	    "why; look at its log, and at chronyc tracking");
+	CHECK_EQ(verdict.n, 2);
+	CHECK_EQ(verdict.findings[1].severity, CB_WARNING);
 }
 
 static void
@@ -439,6 +460,21 @@ limits_are_on_the_half_width_and_not_reached_by_equality(void)
 	expect_within(&l, CB_WARNING, "the half-width is 2.01 ms, above "
 	    "2.00 ms");
 	CHECK(!cb_judge_is_healthy(&facts, &l));
+	begin("above the critical one");
+	facts.answer = CB_ANSWER_ABSENT;
+	facts.segment.half_ns = 3 * MS + 1;
+	expect_within(&l, CB_CRITICAL, "the half-width is 3.01 ms, above "
+	    "3.00 ms");
+	l.warning_ns = CB_NONE;
+	CHECK(!cb_judge_is_healthy(&facts, &l));
+	l.warning_ns = 2 * MS;
+	begin("a warning, and why");
+	facts.segment.half_ns = facts.observed.budget.bound_ns = 5 * MS / 2;
+	facts.observed.budget.parts[CB_PART_ERROR] = 2 * MS;
+	expect_within(&l, CB_WARNING, "the half-width is 2.50 ms, above "
+	    "2.00 ms; 2.00 ms of that: half the root delay and the root "
+	    "dispersion of 192.0.2.1; choose a nearer server, or a better "
+	    "one");
 	begin("critical, and why");
 	facts.segment.half_ns = facts.observed.budget.bound_ns = 19 * MS;
 	facts.observed.budget.parts[CB_PART_DRIFT] = 18 * MS;
@@ -487,6 +523,16 @@ the_largest_part_is_named_with_its_cure(void)
 	    "set `minpoll 4 maxpoll 4' for it in chrony.conf, where its "
 	    "owner agrees");
 	facts.observed.budget.age_ns = 360 * SEC;
+	/* One that has measured nothing; one that is gone. */
+	facts.observed.sources[0].measured_age_ns = CB_NONE;
+	expect_largest("the measurement by 192.0.2.1 that sets it is 360 s old",
+	    "set `minpoll 4 maxpoll 4' for it in chrony.conf, where its "
+	    "owner agrees");
+	strcpy(facts.observed.budget.source, "192.0.2.9");
+	expect_largest("the measurement by 192.0.2.9 that sets it is 360 s old",
+	    "set `minpoll 4 maxpoll 4' for it in chrony.conf, where its "
+	    "owner agrees");
+	strcpy(facts.observed.budget.source, "192.0.2.1");
 	facts.observed.sources[0].measured_age_ns = 360 * SEC;
 	expect_largest("the measurement by 192.0.2.1 that sets it is 360 s old",
 	    "find out why there is no newer one: chronyc sources");
@@ -668,6 +714,34 @@ waiting_ends_where_it_never_will_be(void)
 	begin("free running");
 	facts.segment.status = CLOCKBOUND_STA_FREE_RUNNING;
 	CHECK(!cb_judge_is_healthy(&facts, &no_limits));
+	begin("no file");
+	facts.is_odd = true;
+	check_text(cb_judge_never(&facts), "it is not a file");
+}
+
+static void
+of_a_segment_that_cannot_be_read_nothing_is_believed(void)
+{
+	begin("good");
+	CHECK(cb_judge_is_trusted(&facts.segment));
+	CHECK(cb_judge_has_bound(&facts.segment));
+	CHECK_EQ(cb_judge_part(&facts, CB_PART_DRIFT), 600000);
+	facts.segment.bound.bound_ns = CB_SHM_UNKNOWN_BOUND_NS;
+	CHECK(!cb_judge_has_bound(&facts.segment));
+	begin("malformed");
+	facts.segment.fault = CLOCKBOUND_ERR_SEGMENT_MALFORMED;
+	CHECK(!cb_judge_is_trusted(&facts.segment));
+	CHECK(!cb_judge_has_bound(&facts.segment));
+	CHECK_EQ(cb_judge_part(&facts, CB_PART_DRIFT), CB_NONE);
+}
+
+static void
+severities_are_named_as_plugins_do(void)
+{
+	check_text(cb_judge_name_severity(CB_OK), "OK");
+	check_text(cb_judge_name_severity(CB_WARNING), "WARNING");
+	check_text(cb_judge_name_severity(CB_CRITICAL), "CRITICAL");
+	check_text(cb_judge_name_severity(CB_UNKNOWN), "UNKNOWN");
 }
 
 static void
@@ -675,8 +749,8 @@ nothing_in_a_line_is_an_order_to_a_terminal(void)
 {
 	begin("escape");
 	facts.segment.status = CLOCKBOUND_STA_FREE_RUNNING;
-	trouble("\033[2J\n\r\x9b");
-	expect(CB_WARNING, "free running: chronyd does not answer at ?[2J???;"
+	trouble("\033[2J\n\r\x9b\x7f");
+	expect(CB_WARNING, "free running: chronyd does not answer at ?[2J????;"
 	    " see that chronyd runs: chronyc tracking");
 }
 
@@ -726,6 +800,8 @@ main(void)
 	by_the_counter_it_is_another_bound_with_other_parts();
 	what_the_other_segment_says_is_told_where_it_differs();
 	waiting_ends_where_it_never_will_be();
+	of_a_segment_that_cannot_be_read_nothing_is_believed();
+	severities_are_named_as_plugins_do();
 	nothing_in_a_line_is_an_order_to_a_terminal();
 	figures_have_three_digits_and_err_to_their_side();
 	return test_done();

@@ -352,16 +352,19 @@ what_cannot_be_stated_is_unknown_unless_disrupted(void)
 	static const struct {
 		const char *name;
 		bool has_interval, has_estimate, has_period;
-		int64_t width, shift;
+		int64_t width, shift, more_drift_ppb;
 	} rows[] = {
-		{ "no interval", false, true, true, 0, 0 },
-		{ "no estimate", true, false, true, 0, 0 },
-		{ "no period", true, true, false, 0, 0 },
+		{ "no interval", false, true, true, 0, 0, 0 },
+		{ "no estimate", true, false, true, 0, 0, 0 },
+		{ "no period", true, true, false, 0, 0, 0 },
 		{ "more than a year", true, true, true,
-		    CB_SHM_UNKNOWN_BOUND_NS, 0 },
-		{ "before 1970", true, true, true, 0, -UTC - 10 * S },
+		    CB_SHM_UNKNOWN_BOUND_NS, 0, 0 },
+		{ "before 1970", true, true, true, 0, -UTC - 10 * S,
+		    0 },
 		{ "beyond what the format holds", true, true, true, 0,
-		    INT64_C(2300000000) * S }
+		    INT64_C(2300000000) * S, 0 },
+		{ "a drift that readers refuse", true, true, true, 0, 0,
+		    CB_SHM_DRIFT_LIMIT_PPB }
 	};
 	static const clockbound_clock_status written[] = {
 		CLOCKBOUND_STA_SYNCHRONIZED, CLOCKBOUND_STA_UNKNOWN,
@@ -381,6 +384,7 @@ what_cannot_be_stated_is_unknown_unless_disrupted(void)
 		e.has_interval = rows[i / 3].has_interval;
 		e.interval.lo += rows[i / 3].shift - rows[i / 3].width;
 		e.interval.hi += rows[i / 3].shift + rows[i / 3].width;
+		e.drift_ppb += rows[i / 3].more_drift_ppb;
 		if (!rows[i / 3].has_period)
 			cb_period_forget(&p);
 		cb_publish_v3(rows[i / 3].has_estimate ? &e : NULL, &p, &now,

@@ -3,6 +3,8 @@
  * The daemon's two tables, typed out a second time: what chronyd says of
  * itself, and what becomes of the status.
  */
+#include <string.h>
+
 #include "cb-daemon.h"
 #include "test.h"
 #include "ts.h"
@@ -140,11 +142,24 @@ input_is_what_chronyd_says_while_that_is_recent(void)
 	test_row = "";
 }
 
+static void
+each_status_has_a_name(void)
+{
+	CHECK(strcmp(cb_status_name(CLOCKBOUND_STA_UNKNOWN), "unknown") == 0);
+	CHECK(strcmp(cb_status_name(CLOCKBOUND_STA_SYNCHRONIZED),
+	    "synchronized") == 0);
+	CHECK(strcmp(cb_status_name(CLOCKBOUND_STA_FREE_RUNNING),
+	    "free running") == 0);
+	CHECK(strcmp(cb_status_name(CLOCKBOUND_STA_DISRUPTED),
+	    "disrupted") == 0);
+}
+
 int
 main(void)
 {
 	status_follows_the_source_while_disruption_is_reliable();
 	disruption_overrides_every_state_and_input();
 	input_is_what_chronyd_says_while_that_is_recent();
+	each_status_has_a_name();
 	return test_done();
 }
