@@ -18,12 +18,20 @@ unit() {
 	unit chrony
 }
 
+@test "chrony_socket: one question, one answer, and no wait without end" {
+	unit chrony_socket
+}
+
 @test "disruption: one event at a time, what is forgotten and until when" {
 	unit disruption
 }
 
 @test "estimate: each widening is needed, and enough" {
 	unit estimate
+}
+
+@test "failure: whatever call fails, it is told, and nothing is left behind" {
+	unit failure
 }
 
 @test "judge: what is wrong with the time, in plain words" {
@@ -48,6 +56,10 @@ unit() {
 
 @test "period: the counter's period is held by what is told of it" {
 	unit period
+}
+
+@test "phc: only a number of nanoseconds is believed" {
+	unit phc
 }
 
 @test "question: what is equal has not passed, and is not to come" {
@@ -80,6 +92,10 @@ unit() {
 
 @test "status: both tables, row by row" {
 	unit status
+}
+
+@test "system: sockets that no child inherits, and sleeps that are sharp" {
+	unit system
 }
 
 @test "vectors: every answer is the one that the rules give" {
