@@ -81,9 +81,10 @@ VMCLOCK_OBJS =	cmd/cb-vmclock/cb-vmclock.o cmd/cb-vmclock/field.o \
 PROGRAMS =	cmd/cb-daemon/cb-daemon cmd/cb-now/cb-now \
 		cmd/cb-status/cb-status cmd/cb-vmclock/cb-vmclock
 LIBRARIES =	lib/libclockbound.a lib/libclockbound.so
-UNIT_TESTS =	$(addprefix tests/unit/, budget chrony estimate guest judge \
-		library narrow now observed order period question sandbox seqlock \
-		shm shm1 shm_v1 soon stamp status vectors vmclock vmclock_notify \
+UNIT_TESTS =	$(addprefix tests/unit/, budget chrony chrony_socket \
+		estimate failure guest judge library narrow now observed order \
+		period phc question sandbox seqlock shm shm1 shm_v1 soon \
+		stamp status system vectors vmclock vmclock_notify \
 		vmclock_page vmclock_time)
 # With more or less of the daemon, but for what knows a real clock or chronyd.
 MODELS =	tests/unit/disruption tests/sim/sim
@@ -142,6 +143,7 @@ lib/libclockbound.so: $(CLIENT_OBJS:.o=.pic.o) lib/clockbound.map
 	$(CC) $(CFLAGS) $(LDFLAGS) $(SHARED) -o $@ $(filter %.o,$^)
 
 # Before the library that they need.
+tests/unit/failure: $(LIB_OBJS:.o=.failing.o)
 tests/unit/judge: cmd/cb-status/judge.o cmd/cb-status/figure.o
 tests/unit/observed: cmd/cb-status/observe.o
 tests/unit/sandbox: cmd/cb-daemon/sandbox.o
@@ -171,6 +173,9 @@ tests/bench/now-musl: $(MUSL_SRCS) $(HEADERS) Makefile
 
 %.pic.o: %.c $(HEADERS) Makefile
 	$(CC) $(ALL_CFLAGS) -fPIC -c -o $@ $<
+
+%.failing.o: %.c $(HEADERS) Makefile
+	$(CC) $(ALL_CFLAGS) -include tests/unit/failing.h -c -o $@ $<
 
 tests/unit/%.o tests/sim/%.o: ALL_CFLAGS += -Icmd/cb-daemon -Icmd/cb-now \
     -Icmd/cb-status
