@@ -234,6 +234,11 @@ check-ports:
 	@$(MAKE) -s all tests
 	tests/tools/check.sh tests/ports
 
+# What of the library and of the pure files the tests run through.
+coverage:
+	tests/tools/deps.sh build coverage
+	tests/tools/coverage.sh
+
 bench:
 	tests/tools/deps.sh build demo bench
 	@echo Building
@@ -323,5 +328,5 @@ clean:
 	find lib cmd tests -name '*.o' -exec rm -f {} +
 
 .PHONY: all deps demo check check-vm check-model check-sim check-interop \
-    check-ports bench tests install uninstall clean
+    check-ports coverage bench tests install uninstall clean
 .DELETE_ON_ERROR:

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: ISC
 #
 # Install the packages that are missing for the purposes named.
-# usage: deps.sh build|demo|check|vm|model|ports|bench ...
+# usage: deps.sh build|demo|check|vm|model|ports|coverage|bench ...
 
 set -eu
 
@@ -21,10 +21,11 @@ packages() {
 		    "e2fsprogs:mke2fs" ;;
 	model)	echo "spin:spin" ;;
 	ports)	echo "xz-utils:xz python3-pip:pip3" ;;
+	coverage) echo "gcc:gcov gcovr:gcovr" ;;
 	bench)	echo "hyperfine:hyperfine valgrind:valgrind" \
 		    "musl-tools:musl-gcc" ;;
 	*)	echo "deps.sh: $1: expected build, demo, check, vm," \
-		    "model, ports or bench" >&2
+		    "model, ports, coverage or bench" >&2
 		exit 2 ;;
 	esac
 }
