@@ -683,6 +683,23 @@ what_the_format_cannot_state_is_not_published(void)
 	CHECK(!cb_publish_bound(&e, &s, 0, &b));
 }
 
+/* So much that it does not fit the product that makes a rate of it. */
+static void
+a_slew_of_many_seconds_is_as_fast_as_any(void)
+{
+	struct cb_sample s = make_sample(0, 0);
+	struct cb_estimate e;
+
+	cb_estimate_init(&e, DRIFT);
+	cb_estimate_update(&e, &s);
+	pass(&s, 100 * S);
+	s.before = s.told = s.after;
+	s.after.real += 9500 * MS;
+	s.before.real = s.told.real = s.after.real;
+	cb_estimate_update(&e, &s);
+	CHECK_EQ(e.slew_ppb, 100 * MS);
+}
+
 int
 main(void)
 {
@@ -703,5 +720,6 @@ main(void)
 	a_slew_that_nobody_ends_is_in_the_drift();
 	after_a_step_chronyd_may_go_either_way();
 	what_the_format_cannot_state_is_not_published();
+	a_slew_of_many_seconds_is_as_fast_as_any();
 	return test_done();
 }
