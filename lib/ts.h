@@ -120,4 +120,19 @@ cb_ts_drift(int64_t elapsed_ns, int64_t ppb)
 	return s * ppb + (ns * ppb + CB_NS_PER_S - 1) / CB_NS_PER_S;
 }
 
+/*
+ * The same of a rate in parts per trillion (ppt), of any sign and up to 10^12,
+ * to within two nanoseconds.  The ppb and the rest apart: seconds times parts
+ * per trillion are picoseconds.
+ */
+static inline int64_t
+cb_ts_gain(int64_t elapsed_ns, int64_t ppt)
+{
+	int64_t ns = cb_ts_drift(elapsed_ns, cb_ts_abs(ppt) / 1000);
+	int64_t ps = cb_ts_drift(elapsed_ns, cb_ts_abs(ppt) % 1000);
+
+	/* Downwards, what is taken off must not be more than there is. */
+	return ppt < 0 ? -(ns - 1) - (ps - 1) / 1000 : ns + (ps + 999) / 1000;
+}
+
 #endif

@@ -116,7 +116,7 @@ struct cb_narrow {
 	struct cb_ends ends;
 	struct cb_rate rate;	/* at ends.interval.raw */
 	struct cb_interval past[CB_PASTS];	/* the oldest first */
-	size_t n;
+	size_t n;		/* at least one, where it has one */
 };
 
 /* What is known from one source, which is known by its mode and address. */
@@ -167,7 +167,7 @@ struct cb_estimate {
 	int64_t slew_ppb;
 	bool has_last;
 	struct cb_instant last;	/* the last tick's, after its questions */
-	bool was_missing;
+	bool was_gone;
 	int64_t ref_time_ns;	/* of chronyd's last update */
 };
 
@@ -221,8 +221,6 @@ struct cb_interval cb_estimate_convert(const struct cb_sample *,
 
 /* Any rate that the drift admits. */
 struct cb_rate cb_narrow_any(int64_t drift_ppb);
-/* By how much true time gains on the raw clock, at most, at this rate. */
-int64_t cb_narrow_gain(int64_t elapsed_ns, int64_t rate);
 void cb_narrow_begin(struct cb_narrow *, const struct cb_ends *,
     int64_t drift_ppb);
 /* The interval, and the rate, at a later reading of the raw clock. */

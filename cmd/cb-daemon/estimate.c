@@ -6,7 +6,8 @@
  * The frame is CLOCK_MONOTONIC_RAW, the one clock that nobody steers: an
  * interval holds (true time - raw), and between measurements it widens on
  * both sides by drift_ppb of the raw time that goes by.  That is all that is
- * assumed of the oscillator.
+ * assumed of the oscillator, unless somebody says how fast its rate may change
+ * (narrow.c).
  *
  * chronyd states a measurement in its cooked clock, which is CLOCK_REALTIME
  * plus the correction it has yet to make, and runs at the raw clock's rate
@@ -50,7 +51,10 @@ cb_estimate_init(struct cb_estimate *e, int64_t max_drift_ppb)
 	e->drift_ppb = of_raw_time(max_drift_ppb);
 }
 
-/* Of raw time too, which is off by a thousandth at most. */
+/*
+ * Of a rate against raw time, and a second of that, each off by a thousandth or
+ * two: a hundredth is enough for all.
+ */
 void
 cb_estimate_believe(struct cb_estimate *e, int64_t max_wander)
 {
@@ -161,8 +165,8 @@ convert(const struct cb_sample *s, const struct cb_chrony_source *m,
 	int64_t half = m->meas_err_ns + cb_ts_drift(m->meas_err_ns,
 	    cb_ts_max(DELAY_PPB, then)) + m->meas_ns.err + 1 +
 	    cb_ts_drift(exchange_length(m), then);
-	int64_t loses = cb_narrow_gain(age, 1000 * (f->err - f->v) - rate->lo);
-	int64_t gains = cb_narrow_gain(age, 1000 * (f->err + f->v) + rate->hi);
+	int64_t loses = cb_ts_gain(age, 1000 * (f->err - f->v) - rate->lo);
+	int64_t gains = cb_ts_gain(age, 1000 * (f->err + f->v) + rate->hi);
 
 	return (struct cb_interval){
 		cooked.lo - m->meas_ns.v - half - cb_ts_max(loses, 0),
@@ -280,7 +284,7 @@ note_ends(struct cb_ends *ends, const struct cb_sample *s,
 		.err_ns = m->meas_err_ns - m->phc_err_ns,
 		.phc_err_ns = m->phc_err_ns,
 		.reading_ns = half - m->meas_err_ns -
-		    cb_narrow_gain(age, (rate->hi - rate->lo) / 2)
+		    cb_ts_gain(age, (rate->hi - rate->lo) / 2)
 	};
 
 	if (ends->interval.lo == new->lo)
@@ -299,8 +303,7 @@ doubt_wander(struct cb_estimate *e, int64_t raw)
 		struct cb_narrow *n = &e->known[i].narrow;
 
 		if (n->has)
-			oldest = cb_ts_min(oldest, n->n > 0 ? n->past[0].raw :
-			    n->ends.interval.raw);
+			oldest = cb_ts_min(oldest, n->past[0].raw);
 		n->has = false;
 	}
 	/* As long as what is forgotten has lasted. */
@@ -438,7 +441,8 @@ slew_rate(const struct cb_estimate *e, const struct cb_instant *a,
 
 /*
  * Has chronyd begun another slew since the last tick, for all we know?  One
- * that is silent may have; not one that is gone and was silent before.
+ * that is silent may have, and one that is gone as long as it was there; not
+ * one that was gone before.
  */
 static bool
 may_have_begun(const struct cb_estimate *e, const struct cb_sample *s,
@@ -446,7 +450,7 @@ may_have_begun(const struct cb_estimate *e, const struct cb_sample *s,
 {
 	if (s->input != CB_INPUT_MISSING)
 		return updated;
-	return !s->gone || !e->was_missing;
+	return !s->gone || !e->was_gone;
 }
 
 /*
@@ -468,7 +472,7 @@ watch_slew(struct cb_estimate *e, const struct cb_sample *s, bool updated)
 	if (updated)
 		e->slew_ppb = cb_ts_max(e->slew_ppb,
 		    cb_ts_min(e->correction_ns, MAX_SLEW_PPB));
-	e->was_missing = s->input == CB_INPUT_MISSING;
+	e->was_gone = s->input == CB_INPUT_MISSING && s->gone;
 	e->has_last = true;
 	e->last = s->after;
 }
@@ -666,26 +670,34 @@ cb_estimate_step(struct cb_estimate *e, const struct cb_instant *now)
 }
 
 static void
-widen_by_leap(struct cb_ends *ends)
+widen_by_leap(struct cb_interval *i)
 {
-	ends->interval.lo -= CB_NS_PER_S;
-	ends->interval.hi += CB_NS_PER_S;
+	i->lo -= CB_NS_PER_S;
+	i->hi += CB_NS_PER_S;
+}
+
+static void
+leap_ends(struct cb_ends *ends)
+{
+	widen_by_leap(&ends->interval);
 	ends->lo.leap_ns += CB_NS_PER_S;
 	ends->hi.leap_ns += CB_NS_PER_S;
 }
 
 /*
  * To both sides, whichever way UTC leaps: CLOCK_REALTIME will follow, and
- * readers are not told before the next tick.  From one side of it to the other
- * no rate can be told.
+ * readers are not told before the next tick.
  */
 void
 cb_estimate_leap(struct cb_estimate *e)
 {
 	for (size_t i = 0; i < e->n_known; i++) {
-		widen_by_leap(&e->known[i].ends);
-		widen_by_leap(&e->known[i].narrow.ends);
-		e->known[i].narrow.n = 0;
+		struct cb_known *k = &e->known[i];
+
+		leap_ends(&k->ends);
+		leap_ends(&k->narrow.ends);
+		for (size_t n = 0; n < k->narrow.n; n++)
+			widen_by_leap(&k->narrow.past[n]);
 	}
 }
 

@@ -4,9 +4,12 @@
  * and an interval that widens by these alone.  PURE.
  *
  * With x for (true time - raw) and y for its rate, which changes by W a second
- * at most: intervals of x that are D apart bound the mean of y in between, and
- * y at the later one is within W * D / 2 of that.  From there on y widens by W
+ * at most: intervals of x that are d apart bound the mean of y in between, and
+ * y at the later one is within W * d / 2 of that.  From there on y widens by W
  * to both sides, and never beyond the drift.
+ *
+ * What bounds y at the later one bounds its mean over any time up to d before
+ * that as well, which is at most W * d / 2 away from y at its end.
  */
 #include <string.h>
 
@@ -25,24 +28,15 @@ cb_narrow_any(int64_t drift_ppb)
 	    drift_ppb * PPT_PER_PPB };
 }
 
-int64_t
-cb_narrow_gain(int64_t elapsed_ns, int64_t rate)
-{
-	/* Seconds times parts per trillion are picoseconds. */
-	int64_t ps = cb_ts_drift(elapsed_ns, cb_ts_abs(rate));
-
-	return rate < 0 ? -((ps - 1) / 1000) : (ps + 999) / 1000;
-}
-
-/* The same from a rate that rises by wander a second, up to the limit. */
+/* What x gains at most by a rate that rises by wander a second to the limit. */
 static int64_t
 rising_gain(int64_t elapsed_ns, int64_t rate, int64_t limit, int64_t wander)
 {
 	int64_t rises = cb_ts_min(elapsed_ns,
 	    (limit - rate) * CB_NS_PER_S / wander);
 
-	return cb_narrow_gain(rises, rate + cb_ts_drift(rises, wander) / 2 +
-	    1) + cb_narrow_gain(elapsed_ns - rises, limit);
+	return cb_ts_gain(rises, rate + cb_ts_drift(rises, wander) / 2 +
+	    1) + cb_ts_gain(elapsed_ns - rises, limit);
 }
 
 struct cb_interval

@@ -27,7 +27,10 @@ chronyd_slew(int64_t ns)
 	if (llabs(ns) > length / fastest)
 		length = fastest * llabs(ns);
 	w.real_ppb = -w.freq_ppb + (int64_t)((fix)ns * S / length);
-	/* Its timer may be late, and goes by the clocks that it has. */
+	/*
+	 * Its timer may be late, and goes by the clocks that it has: of a rate
+	 * that ramps meanwhile a millisecond is left to that.
+	 */
 	length += between(0, w.max_wander_ppb == 0 ? 10 * MS : 9 * MS);
 	w.slew_end_ns = w.now_ns + length -
 	    to_ns(times(FIX(length), w.drift_ppb));

@@ -258,8 +258,9 @@ start_daemon(void)
 {
 	draw_from(CHRONYD);
 	advance();
-	if (has_older(w.disturbed_ns) ||
-	    (!w.announces && has_older(w.leapt_ns)))
+	/* What announces a leap second ends with it, or soon after. */
+	if (has_older(w.disturbed_ns) || (has_older(w.leapt_ns) &&
+	    (!w.announces || w.leap_end_ns != NEVER)))
 		chronyd_restart();
 	d = (struct cb_daemon){
 		.options = {

@@ -587,6 +587,20 @@ slew(struct cb_estimate *e, struct cb_sample *s, int64_t before,
 	return slew_asked_for(e, s, 10 * MS, before, during);
 }
 
+/* What is owed where nobody has a raw clock that is left alone. */
+static void
+a_steered_raw_clock_owes_what_it_may_be_steered_by(void)
+{
+	struct cb_sample s = make_sample(0, 0);
+	struct cb_interval i;
+
+	s.before.real = s.told.real = s.after.real += S / 2;
+	s.tracking.freq_ppb.err = 5500000;
+	i = cb_estimate_convert(&s, &s.sources[0], 5550000);
+	CHECK(i.hi - REAL - S / 2 >= cb_ts_drift(S / 2, 11050000));
+	CHECK(REAL + S / 2 - i.lo >= cb_ts_drift(S / 2, 11050000));
+}
+
 /* A rate, with 1 % for the rounding and for the cooked clock's own. */
 #define IS_ABOUT(got, expected) \
 	((got) >= (expected) && (got) <= (expected) + (expected) / 100 + 1000)
@@ -621,8 +635,10 @@ a_slew_is_seen_whole_or_taken_for_as_fast_as_it_can_be(void)
 	CHECK(IS_ABOUT(slew(&e, &s, 4 * US, MS / 2 + 400), 50 * MS));
 	/* It still is, and may have begun another. */
 	CHECK(IS_ABOUT(slew(&e, &s, 4 * US, MS / 2 + 400), 50 * MS));
-	/* It is gone: what it had begun goes on, and is seen best in all. */
+	/* It is gone, and need not have been silent for lack of life. */
 	s.gone = true;
+	CHECK(IS_ABOUT(slew(&e, &s, 4 * US, MS / 2 + 400), 50 * MS));
+	/* It was: what it had begun goes on, and is seen best in all. */
 	CHECK(IS_ABOUT(slew_asked_for(&e, &s, 100 * US, 5 * MS, 14 * US),
 	    50100 * US));
 }
@@ -716,6 +732,7 @@ main(void)
 	readers_are_owed_the_slew_of_their_elapsed_time();
 	readers_are_owed_the_frequency_of_their_elapsed_time();
 	the_coarse_clock_may_stand_still();
+	a_steered_raw_clock_owes_what_it_may_be_steered_by();
 	a_slew_is_seen_whole_or_taken_for_as_fast_as_it_can_be();
 	a_slew_that_nobody_ends_is_in_the_drift();
 	after_a_step_chronyd_may_go_either_way();

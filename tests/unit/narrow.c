@@ -36,24 +36,26 @@ begin(const struct cb_interval *i)
 	return n;
 }
 
+/* With what a system owes whose raw clock is steered, and a wild frequency. */
 static void
 a_gain_is_rounded_up_whatever_its_sign(void)
 {
 	static const int64_t ns[] = { 0, 1, 999, S - 1, S, 1234567890123,
 		500000 * S };
-	static const int64_t ppt[] = { 0, 1, 999, 1000, 50000001, LIMIT * 20 };
+	static const int64_t ppt[] = { 0, 1, 999, 1000, 50000001, LIMIT * 20,
+		INT64_C(12000000001), INT64_C(200000000999) };
 
 	for (size_t i = 0; i < sizeof(ns) / sizeof(ns[0]); i++)
 		for (size_t k = 0; k < sizeof(ppt) / sizeof(ppt[0]); k++) {
 			int128 exact = (int128)ns[i] * ppt[k];
 			int128 one = (int128)S * 1000;
-			int64_t gain = cb_narrow_gain(ns[i], ppt[k]);
-			int64_t loss = cb_narrow_gain(ns[i], -ppt[k]);
+			int64_t gain = cb_ts_gain(ns[i], ppt[k]);
+			int64_t loss = cb_ts_gain(ns[i], -ppt[k]);
 
 			CHECK(gain * one >= exact);
-			CHECK((gain - 2) * one <= exact);
+			CHECK((gain - 3) * one <= exact);
 			CHECK(loss * one >= -exact);
-			CHECK((loss - 2) * one <= -exact);
+			CHECK((loss - 3) * one <= -exact);
 		}
 }
 
@@ -88,6 +90,9 @@ it_widens_by_the_rate_and_then_by_the_drift(void)
 	CHECK(at.hi >= 120 * MS && at.hi <= 120 * MS + 10);
 	at = cb_narrow_at(&n, until * S + 1000 * S, DRIFT, WANDER);
 	CHECK(at.hi >= 170 * MS && at.hi <= 170 * MS + 10);
+	CHECK_EQ(cb_narrow_rate(&n, 100 * S, DRIFT, WANDER).lo, -11000000);
+	CHECK_EQ(cb_narrow_rate(&n, 100 * S, DRIFT, WANDER).hi, 11000000);
+	CHECK_EQ(cb_narrow_rate(&n, until * S * 2, DRIFT, WANDER).lo, -LIMIT);
 	CHECK_EQ(cb_narrow_rate(&n, until * S * 2, DRIFT, WANDER).hi, LIMIT);
 	/* Before its own time it is what it is. */
 	at = cb_narrow_at(&n, -S, DRIFT, WANDER);
@@ -302,24 +307,33 @@ what_ends_an_interval_ends_its_past(void)
 
 /* The rate is that of the oscillator; x has another second in it. */
 static void
-a_leap_second_leaves_the_rate_and_no_interval_from_before_it(void)
+a_leap_second_leaves_the_rate_and_widens_the_past(void)
 {
-	int64_t x = 0;
+	int64_t x = 0, wide;
+	struct cb_narrow *n = &e.known[0].narrow;
 	struct cb_rate rate;
+	unsigned events = 0;
 
 	start();
 	follow(30, &x);
-	rate = e.known[0].narrow.rate;
+	rate = n->rate;
+	wide = n->past[0].hi - n->past[0].lo;
 	cb_estimate_leap(&e);
-	CHECK_EQ(e.known[0].narrow.n, 0);
-	x -= S;
+	CHECK_EQ(n->past[0].hi - n->past[0].lo, wide + 2 * S);
+	measure(S, s.n_sources, 0);
+	CHECK(e.interval.lo <= REAL + x - S && REAL + x + S <= e.interval.hi);
+	x -= S - 10 * US;
 	for (int i = 0; i < 10; i++) {
 		x += 160 * US;
 		CHECK_EQ(measure(16 * S, 0, x), 0);
 		CHECK(e.interval.lo <= REAL + x && REAL + x <= e.interval.hi);
 	}
-	CHECK(e.known[0].narrow.rate.hi - e.known[0].narrow.rate.lo <
-	    rate.hi - rate.lo + 160 * 2 * WANDER);
+	CHECK(n->rate.hi - n->rate.lo < rate.hi - rate.lo + 161 * 2 * WANDER);
+	/* What was collected before it has lasted, too. */
+	while (events == 0)
+		events = measure(16 * S, 0, x -= 640 * US);
+	CHECK_EQ(events, CB_EVENT_WANDER);
+	CHECK(e.doubted_raw - s.after.raw_lo > 600 * S);
 }
 
 /* Also on its way from the measurement, which is told in whole seconds. */
@@ -327,20 +341,50 @@ static void
 a_measurement_that_ages_goes_by_the_rate(void)
 {
 	int64_t x = 0;
-	struct cb_budget b;
-	struct cb_bound bound;
 
 	start();
+	/* Up to a second old. */
+	s.sources[0].since_sample_s = 1;
 	s.tracking.freq_ppb.v = -10000;
 	follow(30, &x);
 	CHECK(e.known[0].narrow.has);
 	CHECK((e.interval.hi - e.interval.lo) / 2 < ERROR + 20 * US);
-	/* And what it is made of adds up. */
+	/* It may be younger than it can be told to be. */
+	s.tracking.freq_ppb.v = 20000;
+	x += 160 * US;
+	CHECK_EQ(measure(16 * S, 0, x + ERROR), 0);
+	CHECK(e.interval.lo <= REAL + x && REAL + x <= e.interval.hi);
+	s.tracking.freq_ppb.v = -40000;
+	x += 160 * US;
+	CHECK_EQ(measure(16 * S, 0, x - ERROR), 0);
+	CHECK(e.interval.lo <= REAL + x && REAL + x <= e.interval.hi);
+}
+
+/* Drift is the gain at the rate since the measurement, and not at the drift. */
+static void
+what_it_is_made_of_is_its_own(void)
+{
+	int64_t x = 0, age;
+	const struct cb_narrow *n = &e.known[0].narrow;
+	struct cb_budget b;
+	struct cb_bound bound;
+
+	start();
+	/* Up to a second old. */
+	s.sources[0].since_sample_s = 1;
+	s.tracking.freq_ppb.v = -10000;
+	follow(30, &x);
+	/* The last one is the best. */
+	s.sources[0].meas_err_ns = ERROR / 4;
+	follow(1, &x);
+	measure(8 * S, s.n_sources, 0);
 	CHECK(cb_publish_bound(&e, &s, 4 * MS, &bound));
 	CHECK(cb_publish_budget(&e, &bound, &b));
-	CHECK_EQ(b.offset_ns + b.measured->err_ns + b.drift_ns +
-	    b.measured->reading_ns, bound.distance_ns);
-	CHECK(b.drift_ns >= 0 && b.measured->reading_ns >= 0);
+	CHECK(b.measured == (bound.is_hi ? &n->ends.hi : &n->ends.lo));
+	CHECK_EQ(b.measured->err_ns, ERROR / 4);
+	CHECK(b.measured->reading_ns >= 0 && b.measured->reading_ns < 20 * US);
+	age = s.after.raw_hi - b.measured->raw;
+	CHECK(b.drift_ns >= 0 && b.drift_ns < cb_ts_drift(age, DRIFT) / 2);
 }
 
 int
@@ -355,7 +399,8 @@ main(void)
 	a_rate_that_jumps_ends_it_for_as_long_as_it_has_lasted();
 	sources_that_only_the_drift_can_reconcile_end_it();
 	what_ends_an_interval_ends_its_past();
-	a_leap_second_leaves_the_rate_and_no_interval_from_before_it();
+	a_leap_second_leaves_the_rate_and_widens_the_past();
 	a_measurement_that_ages_goes_by_the_rate();
+	what_it_is_made_of_is_its_own();
 	return test_done();
 }
