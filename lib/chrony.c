@@ -178,15 +178,18 @@ decode_offset(const uint8_t *p, struct cb_chrony_value *out)
 	return out->v >= -MAX_OFFSET_NS && out->v <= MAX_OFFSET_NS;
 }
 
-/* |offset| + root dispersion + root delay / 2, summed before it is rounded. */
+/*
+ * |offset| + root dispersion + root delay / 2, summed before it is rounded.  The
+ * latter two pass for 0 where they are less by less than a nanosecond.
+ */
 static int64_t
 decode_estimate(const uint8_t *p)
 {
 	double unit, offset = decode_double(get32(p + 68), &unit);
 
-	return round_up(((offset < 0 ? -offset : offset) +
+	return cb_ts_max(0, round_up(((offset < 0 ? -offset : offset) +
 	    decode_double(get32(p + 96), &unit) +
-	    decode_double(get32(p + 92), &unit) / 2) * (double)CB_NS_PER_S);
+	    decode_double(get32(p + 92), &unit) / 2) * (double)CB_NS_PER_S));
 }
 
 static bool

@@ -558,6 +558,21 @@ estimate_is_the_exact_sum_rounded_up(void)
 	}
 }
 
+/* What is less than 0 by less than a nanosecond is nothing. */
+static void
+estimate_is_never_negative(void)
+{
+	struct cb_chrony_tracking t;
+	uint8_t p[104];
+
+	memcpy(p, tracking, sizeof(p));
+	put32(p + 68, 0);
+	put32(p + 92, encode_float(-1, 31));
+	put32(p + 96, encode_float(-1, 30));
+	CHECK(cb_chrony_decode_tracking(p, &t));
+	CHECK_EQ(t.estimate_ns, 0);
+}
+
 int
 main(void)
 {
@@ -570,5 +585,6 @@ main(void)
 	reference_time_has_32_or_64_bits_of_seconds();
 	what_no_chronyd_would_say_is_rejected();
 	estimate_is_the_exact_sum_rounded_up();
+	estimate_is_never_negative();
 	return test_done();
 }
