@@ -436,7 +436,8 @@ slew_rate(const struct cb_estimate *e, const struct cb_instant *a,
 	/* Faster than any slew is a step, which says nothing of the rate. */
 	if (moved >= elapsed / 10 || moved > INT64_MAX / CB_NS_PER_S)
 		return MAX_SLEW_PPB;
-	return (moved * CB_NS_PER_S + elapsed - 1) / elapsed;
+	moved *= CB_NS_PER_S;
+	return moved / elapsed + (moved % elapsed != 0);
 }
 
 /*

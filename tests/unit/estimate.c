@@ -641,6 +641,12 @@ a_slew_is_seen_whole_or_taken_for_as_fast_as_it_can_be(void)
 	/* It was: what it had begun goes on, and is seen best in all. */
 	CHECK(IS_ABOUT(slew_asked_for(&e, &s, 100 * US, 5 * MS, 14 * US),
 	    50100 * US));
+	/* Stopped for days: of so many seconds the product just fits. */
+	s = make_sample(0, 0);
+	cb_estimate_init(&e, DRIFT);
+	slew(&e, &s, 0, 0);
+	pass(&s, 300000 * S);
+	CHECK_EQ(slew(&e, &s, INT64_C(9223300000), 0), 30745);
 }
 
 /* chronyd died in a slew of 8 %: readers' clocks run 8 % slow for good. */
