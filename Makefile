@@ -161,7 +161,7 @@ $(PEERS): %: %.o
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -ldl -lm
 
 HEADERS =	$(wildcard lib/*.h cmd/*/*.h tests/unit/*.h tests/interop/*.h \
-		tests/sim/*.h tests/tools/*.h)
+		tests/sim/*.h tests/tools/*.h tests/fuzz/*.h)
 
 tests/bench/now: EXTRA_LIBS = -pthread -ldl
 tests/bench/now-musl: $(MUSL_SRCS) $(HEADERS) Makefile
@@ -182,6 +182,40 @@ tests/unit/%.o tests/sim/%.o: ALL_CFLAGS += -Icmd/cb-daemon -Icmd/cb-now \
 cmd/cb-daemon/sandbox.o tests/unit/sandbox.o: ALL_CFLAGS += $(SECCOMP_CFLAGS)
 cmd/cb-daemon/observe.o $(STATUS_OBJS) tests/unit/judge.o \
     tests/unit/observed.o: ALL_CFLAGS += $(JSON_CFLAGS)
+
+# Each target holds the text of a program, or of a part of it, and links what
+# that needs; all of it with sanitizers, beside the objects above.
+FUZZ =		tests/fuzz/build
+FUZZERS =	$(patsubst tests/fuzz/%.c,$(FUZZ)/%,$(wildcard tests/fuzz/*.c))
+FUZZ_CC ?=	clang
+FUZZ_CFLAGS =	-O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all
+
+$(FUZZ)/chrony: $(addprefix $(FUZZ)/,$(PURE_OBJS) cmd/cb-daemon/source.o)
+$(FUZZ)/cb-daemon: $(addprefix $(FUZZ)/,$(filter-out %/cb-daemon.o, \
+    $(DAEMON_OBJS)))
+$(FUZZ)/cb-now $(FUZZ)/format: $(FUZZ)/cmd/cb-now/format.o
+$(FUZZ)/format: $(FUZZ)/cmd/cb-now/question.o
+$(FUZZ)/cb-vmclock $(FUZZ)/field $(FUZZ)/vmclock: \
+    $(FUZZ)/cmd/cb-vmclock/field.o
+$(FUZZ)/cb-status $(FUZZ)/verdict: $(addprefix $(FUZZ)/cmd/cb-status/, \
+    judge.o figure.o)
+$(FUZZ)/verdict: $(addprefix $(FUZZ)/cmd/cb-status/,table.o json.o metrics.o \
+    plugin.o)
+
+$(FUZZERS): $(FUZZ)/%: $(FUZZ)/tests/fuzz/%.o $(FUZZ)/libcb.a
+	$(FUZZ_CC) $(FUZZ_CFLAGS) -fsanitize=fuzzer -o $@ $(filter %.o,$^) \
+	    $(filter %.a,$^) $(JSON_LIBS) $(BSD_LIBS)
+
+# What a target defines itself is not taken from here.
+$(FUZZ)/libcb.a: $(addprefix $(FUZZ)/,$(LIB_OBJS))
+	rm -f $@
+	$(AR) rcs $@ $^
+
+$(FUZZERS:$(FUZZ)/%=$(FUZZ)/tests/fuzz/%.o): $(wildcard lib/*.c cmd/*/*.c)
+$(FUZZ)/%.o: %.c $(HEADERS) Makefile
+	@mkdir -p $(@D)
+	$(FUZZ_CC) $(ALL_CFLAGS) $(JSON_CFLAGS) $(FUZZ_CFLAGS) \
+	    -fsanitize=fuzzer-no-link -c -o $@ $<
 
 # The packages that a target needs, installed where they are missing.  What is
 # built is built by a make of its own, which sees what was installed.
@@ -238,6 +272,13 @@ check-ports:
 coverage:
 	tests/tools/deps.sh build coverage
 	tests/tools/coverage.sh
+
+# Hostile input, FUZZ_SECONDS for each kind of it.
+fuzz:
+	tests/tools/deps.sh build check fuzz
+	@echo Building
+	@$(MAKE) -s $(FUZZERS)
+	tests/tools/check.sh tests/fuzz
 
 bench:
 	tests/tools/deps.sh build demo bench
@@ -325,8 +366,9 @@ UPDATE_LINKER =	[ -n "$(DESTDIR)" ] || ldconfig 2>/dev/null || :
 clean:
 	rm -f $(PROGRAMS) $(LIBRARIES) lib/libcb.a $(UNIT_TESTS) \
 	    $(MODELS) $(TOOLS) $(BENCHES) $(PEERS) tests/bench/now-musl
+	rm -rf $(FUZZ)
 	find lib cmd tests -name '*.o' -exec rm -f {} +
 
 .PHONY: all deps demo check check-vm check-model check-sim check-interop \
-    check-ports coverage bench tests install uninstall clean
+    check-ports fuzz coverage bench tests install uninstall clean
 .DELETE_ON_ERROR:

@@ -144,6 +144,7 @@ options_of_usage() {
 	    tests/vm/*.sh tests/vm/*.bash tests/vm/init \
 	    tests/model/*.sh tests/model/*.bats tests/interop/*.sh \
 	    tests/interop/*.bash tests/interop/*.bats tests/sim/*.bats \
+	    tests/fuzz/*.bats \
 	    dist/completion/*.bash dist/openrc/* dist/freebsd/*
 	for script in dist/openrc/* dist/freebsd/*; do
 		sh -n "$script"

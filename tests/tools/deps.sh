@@ -2,11 +2,11 @@
 # SPDX-License-Identifier: ISC
 #
 # Install the packages that are missing for the purposes named.
-# usage: deps.sh build|demo|check|vm|model|ports|coverage|bench ...
+# usage: deps.sh PURPOSE ...
 
 set -eu
 
-# A package, and a file or command that shows it is there.
+# A package, and a file, command or library of clang's that shows it is there.
 packages() {
 	case $1 in
 	build)	echo "gcc:gcc libc6-dev:/usr/include/stdio.h make:make" \
@@ -17,6 +17,7 @@ packages() {
 	check)	echo "bats:bats parallel:parallel mandoc:mandoc jq:jq g++:g++" \
 		    "clang:clang shellcheck:shellcheck tmux:tmux zsh:zsh" \
 		    "systemd:systemd-analyze python3:python3" ;;
+	fuzz)	echo "libclang-rt-dev:libclang_rt.fuzzer-$(uname -m).a" ;;
 	vm)	echo "xz-utils:xz debootstrap:debootstrap" \
 		    "e2fsprogs:mke2fs" ;;
 	model)	echo "spin:spin" ;;
@@ -24,8 +25,7 @@ packages() {
 	coverage) echo "gcc:gcov gcovr:gcovr" ;;
 	bench)	echo "hyperfine:hyperfine valgrind:valgrind" \
 		    "musl-tools:musl-gcc" ;;
-	*)	echo "deps.sh: $1: expected build, demo, check, vm," \
-		    "model, ports, coverage or bench" >&2
+	*)	echo "deps.sh: $1: no such purpose" >&2
 		exit 2 ;;
 	esac
 }
@@ -33,6 +33,7 @@ packages() {
 is_there() {
 	case $1 in
 	/*)	test -e "$1" ;;
+	*.a)	test -e "$(clang --print-file-name="$1" 2>/dev/null)" ;;
 	*)	command -v "$1" >/dev/null ;;
 	esac
 }
