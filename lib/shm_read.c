@@ -339,7 +339,9 @@ cb_shm_read_anew(struct cb_shm_reader *r)
 		if (cb_seqlock_read(&s->header.generation, s->body, words,
 		    size / sizeof(words[0]), &r->generation)) {
 			r->fault = parse_words(words, r->layout, &r->bound);
-			memcpy(r->words, words, sizeof(words));
+			/* It is the bound's, which is else left as it was. */
+			if (r->fault == CLOCKBOUND_ERR_NONE)
+				memcpy(r->words, words, sizeof(words));
 			break;
 		}
 		/* The writer may be waiting for this very processor. */

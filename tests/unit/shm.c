@@ -888,6 +888,8 @@ good_copy_outlives_what_becomes_of_the_file(void)
 		{ "malformed", 68, 4, 77, BAD }
 	};
 	struct image good = good_image(mono_now(), 11);
+	clockbound_segment copy;
+	struct cb_shm_bound bound;
 	struct cb_shm_reader r;
 	clockbound_err err;
 
@@ -907,6 +909,10 @@ good_copy_outlives_what_becomes_of_the_file(void)
 		CHECK_EQ(cb_shm_read(&r), rows[i].kind);
 		if (rows[i].kind == OK)
 			CHECK_EQ(r.bound.bound_ns, 11);
+		/* A copy is of what the bound is of. */
+		cb_shm_read_copy(&r, r.bound.status, &copy);
+		CHECK_EQ(cb_shm_read_parse_segment(&copy, &bound), OK);
+		CHECK_EQ(bound.bound_ns, r.bound.bound_ns);
 		/* And on it goes. */
 		image = good;
 		put(&image, 14, 2, 6);
