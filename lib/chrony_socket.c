@@ -152,11 +152,12 @@ set_timeout(struct cb_chrony *c, int64_t ns)
 
 /* Something came that we did not wait for: wait on for the rest of the time. */
 static bool
-wait_on(struct cb_chrony *c, int64_t deadline)
+wait_on(struct cb_chrony *c, int64_t deadline, int64_t timeout_ns)
 {
 	int64_t left = deadline - cb_ts_clock(CLOCK_MONOTONIC);
 
-	return left > 0 && set_timeout(c, left);
+	/* More than all of it: the clock failed. */
+	return left > 0 && left <= timeout_ns && set_timeout(c, left);
 }
 
 bool
@@ -180,7 +181,7 @@ cb_chrony_ask(struct cb_chrony *c, enum cb_chrony_command command,
 		n = recv(c->fd, buf, sizeof(buf), late ? MSG_DONTWAIT : 0);
 		/* Stopped and continued: the answer may be there by now. */
 		if (n == -1 && errno == EINTR) {
-			late = !wait_on(c, deadline);
+			late = !wait_on(c, deadline, timeout_ns);
 			continue;
 		}
 		if (n == -1) {
@@ -199,7 +200,7 @@ cb_chrony_ask(struct cb_chrony *c, enum cb_chrony_command command,
 			return false;
 		case CB_CHRONY_STRAY:
 			strays = true;
-			if (late || !wait_on(c, deadline)) {
+			if (late || !wait_on(c, deadline, timeout_ns)) {
 				errno = EBADMSG;
 				return false;
 			}

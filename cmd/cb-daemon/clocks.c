@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -36,21 +37,40 @@
 #define CLOSE_NS	200
 #define TRIES		5
 
+/* Without a clock nothing true can be told: readers age what they have. */
+static void
+check(int result)
+{
+	if (result == 0)
+		return;
+	cb_log_warn("a clock cannot be read: %s", strerror(errno));
+	exit(1);
+}
+
+static int64_t
+read_clock(clockid_t id)
+{
+	struct timespec ts;
+
+	check(clock_gettime(id, &ts));
+	return cb_ts_ns(&ts);
+}
+
 void
 cb_clocks_read(struct cb_instant *out)
 {
-	struct cb_instant in = { .as_of = cb_ts_clock(CB_CLOCK_AS_OF) };
+	struct cb_instant in = { .as_of = read_clock(CB_CLOCK_AS_OF) };
 
 	/* In this order: being stopped in between is not taken for sleep. */
-	in.asleep = cb_ts_clock(CB_CLOCK_BOOT);
-	in.asleep -= cb_ts_clock(CB_CLOCK_AWAKE);
+	in.asleep = read_clock(CB_CLOCK_BOOT);
+	in.asleep -= read_clock(CB_CLOCK_AWAKE);
 	for (int i = 0; i < TRIES; i++) {
-		in.raw_lo = cb_ts_clock(CLOCK_RAW);
+		in.raw_lo = read_clock(CLOCK_RAW);
 		in.counter = cb_counter_read();
 		/* Clocks need not wait for it by themselves. */
 		cb_counter_fence();
-		in.real = cb_ts_clock(CLOCK_REALTIME);
-		in.raw_hi = cb_ts_clock(CLOCK_RAW);
+		in.real = read_clock(CLOCK_REALTIME);
+		in.raw_hi = read_clock(CLOCK_RAW);
 		if (i == 0 || in.raw_hi - in.raw_lo <
 		    out->raw_hi - out->raw_lo)
 			*out = in;
@@ -62,7 +82,7 @@ cb_clocks_read(struct cb_instant *out)
 int64_t
 cb_clocks_mono(void)
 {
-	return cb_ts_clock(CLOCK_MONOTONIC);
+	return read_clock(CLOCK_MONOTONIC);
 }
 
 int64_t
@@ -70,7 +90,7 @@ cb_clocks_tick(void)
 {
 	struct timespec ts;
 
-	clock_getres(CB_CLOCK_AS_OF, &ts);
+	check(clock_getres(CB_CLOCK_AS_OF, &ts));
 	return cb_ts_ns(&ts);
 }
 

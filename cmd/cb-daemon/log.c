@@ -24,7 +24,7 @@ cb_log_open(bool as_json)
 static void
 print_json(const char *level, const char *text)
 {
-	struct timespec ts;
+	struct timespec ts = { .tv_sec = 0 };
 	char date[CB_STAMP_TEXT];
 
 	clock_gettime(CLOCK_REALTIME, &ts);
