@@ -2,6 +2,7 @@
 /*
  * cb-daemon(8): options, then open, loop, close.
  */
+#include <sys/select.h>
 #include <sys/stat.h>
 
 #include <err.h>
@@ -225,12 +226,17 @@ parse_options(struct cb_daemon *d, int argc, char *argv[])
 		    "chrony with it");
 }
 
-/* A file of ours must not get the number that the log is written to. */
+/*
+ * A file of ours must not get the number that the log is written to, nor one
+ * that is too high for select(2): what else was left open to us is closed.
+ */
 static void
 open_standard_files(void)
 {
 	int fd;
 
+	for (fd = STDERR_FILENO + 1; fd < FD_SETSIZE; fd++)
+		close(fd);
 	do
 		fd = open("/dev/null", O_RDWR);
 	while (fd >= 0 && fd <= STDERR_FILENO);
