@@ -504,11 +504,13 @@ make_shm1(const struct cb_daemon *d)
 static char *
 make_line(const struct cb_daemon *d, size_t *len)
 {
-	json_t *o = json_object();
 	struct cb_instant now;
+	json_t *o;
 	char *text;
 
 	cb_clocks_read(&now);
+	errno = 0;
+	o = json_object();
 	put_int(o, "format", FORMAT);
 	json_object_set_new(o, "daemon", make_daemon(d, &now));
 	json_object_set_new(o, "status", make_status(d, &now));
@@ -521,8 +523,11 @@ make_line(const struct cb_daemon *d, size_t *len)
 	json_object_set_new(o, "shm1", make_shm1(d));
 	text = json_dumps(o, JSON_COMPACT);
 	json_decref(o);
-	if (text == NULL)
+	/* What there was no memory for is left out of it: then all of it is. */
+	if (text == NULL || errno == ENOMEM) {
+		free(text);
 		return NULL;
+	}
 	*len = strlen(text);
 	text[(*len)++] = '\n';
 	return text;
