@@ -130,6 +130,20 @@ map_segment(int fd)
 	return map == MAP_FAILED ? NULL : map;
 }
 
+/*
+ * Read, not mapped: where there is a hole, and no room to fill it, to look at
+ * it there is the end of the process.
+ */
+static bool
+has_header(int fd, const struct cb_shm_header *as)
+{
+	struct cb_shm_header h;
+
+	return pread(fd, &h, sizeof(h), 0) == (ssize_t)sizeof(h) &&
+	    h.magic[0] == as->magic[0] && h.magic[1] == as->magic[1] &&
+	    h.segsize == as->segsize && h.version == as->version;
+}
+
 /* The segment that an earlier run left, if it can be written on. */
 static struct cb_shm_segment *
 reuse_segment(int dir_fd, const struct cb_shm_layout *l, struct stat *st)
@@ -144,18 +158,11 @@ reuse_segment(int dir_fd, const struct cb_shm_layout *l, struct stat *st)
 	/* A second link would let another directory's owner watch or write. */
 	if (fstat(fd, st) == 0 && S_ISREG(st->st_mode) && st->st_nlink == 1 &&
 	    st->st_uid == geteuid() &&
-	    st->st_size == (off_t)l->header.segsize && fchmod(fd, 0644) == 0)
+	    st->st_size == (off_t)l->header.segsize &&
+	    has_header(fd, &l->header) && fchmod(fd, 0644) == 0)
 		s = map_segment(fd);
 	close(fd);
-	if (s == NULL)
-		return NULL;
-	if (s->header.magic[0] == CB_SHM_MAGIC0 &&
-	    s->header.magic[1] == CB_SHM_MAGIC1 &&
-	    s->header.segsize == l->header.segsize &&
-	    atomic_load(&s->header.version) == l->header.version)
-		return s;
-	munmap(s, sizeof(*s));
-	return NULL;
+	return s;
 }
 
 /* Whole before it has its name: no reader ever sees it half made. */

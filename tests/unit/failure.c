@@ -473,7 +473,7 @@ static const struct {
 } rows[] = {
 	/* Files that cannot be written on are made anew. */
 	{ "a writer", first_writer, 2 * SEGMENTS, FAILED },
-	{ "a later writer", later_writer, 5 * SEGMENTS, FAILED },
+	{ "a later writer", later_writer, 6 * SEGMENTS, FAILED },
 	{ "a writer of version 1", writer_of_version_1, 2, FAILED },
 	{ "a reader", reader, 1, FAILED },
 	{ "a context", context, 1, FAILED },
