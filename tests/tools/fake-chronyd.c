@@ -14,13 +14,18 @@
  *	length		the right header, and a byte too many
  *	wrong		another sequence number, and no more
  *	stray		another sequence number, then the right reply
- *	flood		other sequence numbers, as many as go through
+ *	flood		other sequence numbers, as many as go through, until
+ *			it is asked again, or for a second
  *	range		numbers that no clock has
  *	future		the last update is an hour ahead
  *	keep		refuses RESET_SOURCES and BURST with status 2
  *	deaf		does not answer these two
  *	stuck		acknowledges them, and goes on saying what it did
  *	slow		the right reply, MS milliseconds late
+ *	many		the same, and it counts 64 sources
+ *	drip		the same, one each MS milliseconds
+ *	twice		the right reply, a hundred times
+ *	other		the right reply, from another socket
  *
  * Each RESET_SOURCES and BURST that comes is a line on standard output.
  *
@@ -32,6 +37,7 @@
 
 #include <err.h>
 #include <errno.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -57,7 +63,7 @@ enum {
 #define NO_SOURCE	4
 #define BAD_LENGTH	19
 
-#define FLOOD_NS	INT64_C(100000000)
+#define FLOOD_NS	INT64_C(1000000000)
 
 /* chrony floats: 7 bits of exponent above 25 of coefficient. */
 #define WIRE_ONE	UINT32_C(0x04800000)
@@ -311,13 +317,22 @@ mono_now(void)
 	return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
 }
 
-/* For longer than anybody waits for a reply. */
+/* There is another question, or SIGUSR1 has come, or nobody is left. */
+static bool
+is_over(const struct question *q, int64_t began)
+{
+	struct pollfd pfd = { .fd = q->fd, .events = POLLIN };
+
+	return flipped || poll(&pfd, 1, 0) != 0 ||
+	    mono_now() - began > FLOOD_NS;
+}
+
 static void
 answer_flood(const struct question *q)
 {
-	int64_t end = mono_now() + FLOOD_NS;
+	int64_t began = mono_now();
 
-	while (!flipped && mono_now() < end) {
+	while (!is_over(q, began)) {
 		answer_wrong(q);
 		sched_yield();
 	}
@@ -375,22 +390,70 @@ answer_stuck(const struct question *q)
 	stuck_at = 0;
 }
 
+/* SIGUSR1 ends the wait. */
+static void
+be_late(void)
+{
+	struct timespec pause = { late_ms / 1000,
+	    late_ms % 1000 * 1000000 };
+
+	nanosleep(&pause, NULL);
+}
+
+static void
+answer_late(const struct question *q, uint32_t n_sources)
+{
+	uint8_t p[MAX_REPLY];
+	size_t len = fill_good(q, p);
+
+	be_late();
+	if (command_of(q) == N_SOURCES)
+		put32(p + 28, n_sources);
+	send_bytes(q, p, len);
+}
+
 /*
- * SIGUSR1 ends the wait.  It counts a source that it does not have, so that it
- * is asked again and again.
+ * It counts a source that it does not have, so that it is asked again and
+ * again.
  */
 static void
 answer_slow(const struct question *q)
 {
-	struct timespec pause = { late_ms / 1000,
-	    late_ms % 1000 * 1000000 };
-	uint8_t p[MAX_REPLY];
-	size_t len = fill_good(q, p);
+	answer_late(q, 2);
+}
 
-	nanosleep(&pause, NULL);
-	if (command_of(q) == N_SOURCES)
-		put32(p + 28, 2);
-	send_bytes(q, p, len);
+static void
+answer_many(const struct question *q)
+{
+	answer_late(q, 64);
+}
+
+static void
+answer_drip(const struct question *q)
+{
+	int64_t began = mono_now();
+
+	while (!is_over(q, began)) {
+		answer_wrong(q);
+		be_late();
+	}
+}
+
+static void
+answer_twice(const struct question *q)
+{
+	for (int i = 0; i < 100; i++)
+		answer_good(q);
+}
+
+static void
+answer_other(const struct question *q)
+{
+	struct question other = *q;
+
+	other.fd = socket(AF_UNIX, SOCK_DGRAM, 0);
+	answer_good(&other);
+	close(other.fd);
 }
 
 static const struct mode {
@@ -413,7 +476,11 @@ static const struct mode {
 	{ "keep", answer_keep },
 	{ "deaf", answer_deaf },
 	{ "stuck", answer_stuck },
-	{ "slow", answer_slow }
+	{ "slow", answer_slow },
+	{ "many", answer_many },
+	{ "drip", answer_drip },
+	{ "twice", answer_twice },
+	{ "other", answer_other }
 };
 
 static const struct mode *
