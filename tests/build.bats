@@ -145,6 +145,7 @@ options_of_usage() {
 	    tests/model/*.sh tests/model/*.bats tests/interop/*.sh \
 	    tests/interop/*.bash tests/interop/*.bats tests/sim/*.bats \
 	    tests/fuzz/*.bats \
+	    tests/faults/*.bats tests/faults/*.bash tests/soak/*.bats \
 	    dist/completion/*.bash dist/openrc/* dist/freebsd/*
 	for script in dist/openrc/* dist/freebsd/*; do
 		sh -n "$script"
