@@ -97,6 +97,9 @@ TOOLS =		tests/tools/feed-sock tests/tools/fake-chronyd \
 		tests/tools/look tests/tools/manager tests/tools/reader \
 		tests/tools/serve \
 		tests/tools/truth tests/tools/vmclock-node
+# What becomes of all that when things fail, and programs for which they do.
+FAULTS =	tests/faults/step tests/faults/torn tests/faults/readers
+FAILING =	tests/faults/cb-daemon tests/faults/cb-now
 # ClockBound's own library and ours in one process.
 PEERS =		tests/interop/exact tests/interop/live
 BENCHES =	tests/bench/now tests/bench/loop tests/bench/start
@@ -117,8 +120,11 @@ cmd/cb-status/cb-status: $(STATUS_OBJS) lib/libcb.a
 cmd/cb-vmclock/cb-vmclock: $(VMCLOCK_OBJS) lib/libcb.a
 
 cmd/cb-daemon/cb-daemon cmd/cb-status/cb-status tests/sim/sim \
-    tests/unit/observed: EXTRA_LIBS = $(JSON_LIBS)
-cmd/cb-daemon/cb-daemon tests/unit/sandbox: EXTRA_LIBS += $(SECCOMP_LIBS)
+    tests/unit/observed tests/faults/cb-daemon: EXTRA_LIBS = $(JSON_LIBS)
+cmd/cb-daemon/cb-daemon tests/unit/sandbox \
+    tests/faults/cb-daemon: EXTRA_LIBS += $(SECCOMP_LIBS)
+$(FAILING): EXTRA_LIBS += $(foreach f,clock_gettime clock_getres \
+    malloc calloc realloc arc4random,-Wl,--wrap=$(f)) $(STATIC)
 tests/unit/period tests/unit/shm1 tests/sim/sim: EXTRA_LIBS += -lm
 tests/unit/library: EXTRA_LIBS += -pthread
 # With clocks that it sets.
@@ -152,16 +158,18 @@ tests/unit/question: cmd/cb-now/question.o
 tests/unit/disruption: tests/unit/disruption.o $(PURE_OBJS) \
     cmd/cb-daemon/disruption.o lib/libcb.a
 tests/sim/sim: $(SIM_OBJS) lib/libcb.a
-$(TOOLS) $(BENCHES): %: %.o lib/libcb.a
+tests/faults/cb-daemon: $(DAEMON_OBJS) tests/faults/fail.o lib/libcb.a
+tests/faults/cb-now: $(NOW_OBJS) tests/faults/fail.o lib/libcb.a
+$(TOOLS) $(BENCHES) $(FAULTS): %: %.o lib/libcb.a
 
-$(UNIT_TESTS) $(MODELS) $(TOOLS) $(BENCHES):
+$(UNIT_TESTS) $(MODELS) $(TOOLS) $(BENCHES) $(FAULTS) $(FAILING):
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(EXTRA_LIBS) $(BSD_LIBS)
 
 $(PEERS): %: %.o
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -ldl -lm
 
 HEADERS =	$(wildcard lib/*.h cmd/*/*.h tests/unit/*.h tests/interop/*.h \
-		tests/sim/*.h tests/tools/*.h tests/fuzz/*.h)
+		tests/sim/*.h tests/tools/*.h tests/fuzz/*.h tests/faults/*.h)
 
 tests/bench/now: EXTRA_LIBS = -pthread -ldl
 tests/bench/now-musl: $(MUSL_SRCS) $(HEADERS) Makefile
@@ -179,6 +187,7 @@ tests/bench/now-musl: $(MUSL_SRCS) $(HEADERS) Makefile
 
 tests/unit/%.o tests/sim/%.o: ALL_CFLAGS += -Icmd/cb-daemon -Icmd/cb-now \
     -Icmd/cb-status
+tests/faults/%.o: ALL_CFLAGS += -Itests/unit
 cmd/cb-daemon/sandbox.o tests/unit/sandbox.o: ALL_CFLAGS += $(SECCOMP_CFLAGS)
 cmd/cb-daemon/observe.o $(STATUS_OBJS) tests/unit/judge.o \
     tests/unit/observed.o: ALL_CFLAGS += $(JSON_CFLAGS)
@@ -267,6 +276,20 @@ check-ports:
 	@echo Building
 	@$(MAKE) -s all tests
 	tests/tools/check.sh tests/ports
+
+# What becomes of readers when the daemon's world fails.
+check-faults:
+	tests/tools/deps.sh build demo check
+	@echo Building
+	@$(MAKE) -s all tests $(FAULTS) $(FAILING)
+	tests/tools/check.sh tests/faults
+
+# A day's ticks in a quarter of an hour: TICKS=, where that is too long.
+check-soak:
+	tests/tools/deps.sh build demo check
+	@echo Building
+	@$(MAKE) -s all tests
+	tests/tools/check.sh tests/soak
 
 # What of the library and of the pure files the tests run through.
 coverage:
@@ -365,10 +388,12 @@ UPDATE_LINKER =	[ -n "$(DESTDIR)" ] || ldconfig 2>/dev/null || :
 
 clean:
 	rm -f $(PROGRAMS) $(LIBRARIES) lib/libcb.a $(UNIT_TESTS) \
-	    $(MODELS) $(TOOLS) $(BENCHES) $(PEERS) tests/bench/now-musl
+	    $(MODELS) $(TOOLS) $(BENCHES) $(PEERS) $(FAULTS) $(FAILING) \
+	    tests/bench/now-musl
 	rm -rf $(FUZZ)
 	find lib cmd tests -name '*.o' -exec rm -f {} +
 
 .PHONY: all deps demo check check-vm check-model check-sim check-interop \
-    check-ports fuzz coverage bench tests install uninstall clean
+    check-ports check-faults check-soak fuzz coverage bench tests install \
+    uninstall clean
 .DELETE_ON_ERROR:
