@@ -290,7 +290,7 @@ main(int argc, char *argv[])
 		.stream = { .count = -1, .interval_ns = -1 }
 	};
 	struct cb_segment segment;
-	int c;
+	int c, status;
 
 	while ((c = getopt_long(argc, argv, "+ijf:c:I:s:hV", long_options,
 	    NULL)) != -1)
@@ -305,6 +305,8 @@ main(int argc, char *argv[])
 		.trusts_free_running = o.trusts_free_running
 	};
 	cb_reading_open(&segment, o.vmclock);
-	return o.waits ? cb_wait_run(&o.wait, &segment, o.format) :
+	status = o.waits ? cb_wait_run(&o.wait, &segment, o.format) :
 	    cb_stream_run(&o.stream, &segment, o.format);
+	cb_reading_close(&segment);
+	return status;
 }

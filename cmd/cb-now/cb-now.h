@@ -44,6 +44,7 @@ struct cb_segment {
 
 /* What is wrong with the path is one line, and the end. */
 void cb_reading_open(struct cb_segment *, const char *vmclock);
+void cb_reading_close(struct cb_segment *);
 void cb_reading_read(struct cb_segment *, struct cb_reading *);
 /* NULL, or what is wrong: then nothing is known, and nothing trusted. */
 const clockbound_err *cb_reading_try(struct cb_segment *, struct cb_reading *);

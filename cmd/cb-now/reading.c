@@ -27,6 +27,12 @@ cb_reading_open(struct cb_segment *s, const char *vmclock)
 		fail(s->path, &error);
 }
 
+void
+cb_reading_close(struct cb_segment *s)
+{
+	clockbound_close(s->ctx);
+}
+
 /* Of an odd width the half is rounded up. */
 static void
 set_half(struct cb_reading *r)
