@@ -147,6 +147,8 @@ spawn()
 	local name=$1
 
 	shift
+	# Before it is looked at for what the new one says.
+	: >"$RIG/$name.log"
 	exec "$@" >"$RIG/$name.log" 2>&1 3>&- &
 	RIG_PID[$name]=$!
 }
