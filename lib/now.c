@@ -127,13 +127,14 @@ new_ctx(const char *path, const char *vmclock_path)
 	size_t size = strlen(dir) + sizeof("/" CB_SHM_V2_NAME);
 	size_t vmclock_size = strlen(vmclock_path) + 1;
 	bool whole = !is_dir(path);
+	size_t n_places = whole ? 1 : 2;
 	clockbound_ctx *ctx;
 
 	ctx = calloc(1, sizeof(*ctx) + 2 * size + vmclock_size);
 	if (ctx == NULL)
 		return NULL;
-	ctx->n_places = whole ? 1 : 2;
-	for (size_t i = 0; i < ctx->n_places; i++) {
+	ctx->n_places = n_places;
+	for (size_t i = 0; i < n_places; i++) {
 		ctx->place[i].path = ctx->text + i * size;
 		snprintf(ctx->place[i].path, size, "%s%s", dir,
 		    whole ? "" : names[i]);
@@ -189,7 +190,7 @@ static bool
 open_copies(clockbound_ctx *ctx, const clockbound_options *o,
     clockbound_err *err)
 {
-	ctx->copies = calloc(COPIES, sizeof(*ctx->copies));
+	ctx->copies = calloc(COPIES, sizeof(clockbound_ctx *));
 	if (ctx->copies == NULL) {
 		*err = (clockbound_err){ CLOCKBOUND_ERR_SYSCALL, errno,
 		    "malloc" };

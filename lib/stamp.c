@@ -69,7 +69,8 @@ seconds_of(const struct date *d)
 	for (int month = 1; month < d->month; month++)
 		days += days_in_month(d->year, month);
 	days += d->day - 1;
-	return days * S_PER_DAY + d->hour * 3600 + d->minute * 60 + d->second;
+	return days * S_PER_DAY + (d->hour * 60 + d->minute) * INT64_C(60) +
+	    d->second;
 }
 
 static int64_t

@@ -110,7 +110,7 @@ void
 cb_vmclock_write_peek(const struct cb_vmclock_writer *w,
     struct cb_vmclock_abi *abi)
 {
-	uint32_t word[CB_VMCLOCK_WORDS];
+	uint32_t word[CB_VMCLOCK_WORDS] = { 0 };
 
 	for (size_t i = 0; i < CB_VMCLOCK_WORDS; i++)
 		word[i] = atomic_load_explicit(&w->page->word[i],

@@ -72,7 +72,7 @@ put_text(json_t *o, const char *key, const char *text)
 	}
 	if (json_object_set_new(o, key, json_string(text)) == 0)
 		return;
-	for (i = 0; text[i] != '\0' && i < sizeof(ascii) - 1; i++)
+	for (i = 0; i < sizeof(ascii) - 1 && text[i] != '\0'; i++)
 		ascii[i] = (unsigned char)text[i] > '~' ? '?' : text[i];
 	ascii[i] = '\0';
 	json_object_set_new(o, key, json_string(ascii));

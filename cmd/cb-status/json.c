@@ -20,7 +20,7 @@ text_of(const char *text)
 
 	if (t != NULL)
 		return t;
-	for (i = 0; text[i] != '\0' && i < sizeof(ascii) - 1; i++)
+	for (i = 0; i < sizeof(ascii) - 1 && text[i] != '\0'; i++)
 		ascii[i] = (unsigned char)text[i] > '~' ? '?' : text[i];
 	ascii[i] = '\0';
 	return json_string(ascii);

@@ -24,7 +24,7 @@
 #define ANSWER_NS	(2 * CB_NS_PER_S)
 #define CONNECT_MS	10
 /* Far more than 64 sources take. */
-#define MAX_ANSWER	(1024 * 1024)
+#define MAX_ANSWER	((size_t)1024 * 1024)
 /* The sum of two of them fits. */
 #define MAX_NUMBER	(INT64_MAX / 2)
 /* What cb-daemon takes for one: a stale segment is told by it. */
@@ -170,7 +170,7 @@ copy_printable(const char *from, char to[CB_TEXT])
 {
 	size_t i;
 
-	for (i = 0; from[i] != '\0' && i < CB_TEXT - 1; i++)
+	for (i = 0; i < CB_TEXT - 1 && from[i] != '\0'; i++)
 		to[i] = from[i] < ' ' || from[i] > '~' ? '?' : from[i];
 	to[i] = '\0';
 }

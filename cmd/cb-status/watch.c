@@ -20,7 +20,7 @@
 
 #define HISTORY		512	/* looks, and columns at most */
 #define CHART_ROWS	6
-#define CHART_LINES	(CHART_ROWS + 2)
+#define CHART_LINES	((size_t)(CHART_ROWS + 2))
 #define SCALE		10	/* columns */
 
 /* Another screen, no cursor, no wrapping; and back. */
@@ -126,7 +126,7 @@ look(struct watch *w)
 static int64_t
 log_of(int64_t n)
 {
-	int power = 0;
+	int64_t power = 0;
 
 	n = cb_ts_max(n, 1);
 	while (n >> power > 1)

@@ -146,7 +146,7 @@ decode_bytes(const struct view *v, uint64_t value, char text[CB_FIELD_TEXT])
 {
 	(void)v;
 	(void)value;
-	strcpy(text, "bytes");
+	strlcpy(text, "bytes", CB_FIELD_TEXT);
 }
 
 static void
@@ -154,7 +154,7 @@ decode_ns(const struct view *v, uint64_t value, char text[CB_FIELD_TEXT])
 {
 	(void)v;
 	(void)value;
-	strcpy(text, "ns");
+	strlcpy(text, "ns", CB_FIELD_TEXT);
 }
 
 static void
@@ -197,7 +197,7 @@ decode_meaning(const struct view *v, const struct cb_field *f,
 		if (strcmp(m->field, f->name) != 0)
 			continue;
 		if (m->valid != 0 && !has_flag(v, m->valid))
-			strcpy(text, "not valid");
+			strlcpy(text, "not valid", CB_FIELD_TEXT);
 		else
 			m->decode(v, value, text);
 		return;

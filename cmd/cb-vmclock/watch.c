@@ -60,7 +60,7 @@ format_state(const struct cb_field *f, const struct cb_vmclock_abi *abi,
 
 	if (strcmp(f->name, "vm_generation_counter") == 0 &&
 	    !has_generation(abi))
-		strcpy(text, "none");
+		strlcpy(text, "none", CB_FIELD_TEXT);
 	else if (f->names == NULL || (f->kind == CB_FIELD_NAME &&
 	    cb_field_name_of(f->names, value) == NULL))
 		cb_field_format(f, value, text);
