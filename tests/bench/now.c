@@ -305,7 +305,7 @@ read_in_turn(void *arg)
 static void
 run_readers(struct bench *b)
 {
-	struct reader readers[MAX_READERS];
+	struct reader readers[MAX_READERS] = { 0 };
 
 	errno = pthread_barrier_init(&b->barrier, NULL,
 	    (unsigned)b->n_readers);

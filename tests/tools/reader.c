@@ -105,5 +105,6 @@ main(int argc, char *argv[])
 		read_once(ctx);
 		pause_1_ms();
 	}
+	clockbound_close(ctx);
 	return 0;
 }

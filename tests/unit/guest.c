@@ -130,6 +130,7 @@ lines(const char *path)
 	int n = 0, c;
 
 	if (!CHECK(f != NULL))
+		/* cppcheck-suppress resourceLeak ; where CHECK() fails it is NULL */
 		return -1;
 	while ((c = getc(f)) != EOF)
 		n += c == '\n';

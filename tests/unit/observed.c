@@ -4,6 +4,7 @@
  * with any of its needed values missing or of another kind is refused with a
  * line that names the key.
  */
+#include <err.h>
 #include <string.h>
 
 #include "cb-status.h"
@@ -56,6 +57,8 @@ make_object(void)
 	char *quoted = strdup(text);
 	json_t *o;
 
+	if (quoted == NULL)
+		err(1, "strdup");
 	for (char *p = quoted; *p != '\0'; p++)
 		if (*p == '\'')
 			*p = '"';
