@@ -321,6 +321,7 @@ age_segment()
 		refuses_option "'$format' is no conversion" \
 		    -s "$SEGMENT" -f "%e $format"
 	done
+	# shellcheck disable=SC1003 # a backslash
 	for format in '\q' '\' '\0' '\x41' '\%'; do
 		refuses_option "'${format:0:2}' is no conversion" \
 		    -s "$SEGMENT" -f "%e $format"

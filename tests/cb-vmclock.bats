@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: ISC
 #
 # cb-vmclock(1): what it shows, what it writes, what it sees, what it refuses.
+#
+# shellcheck disable=SC2030,SC2031 # each test is a shell of its own
 
 bats_require_minimum_version 1.5.0
 load rig
@@ -236,7 +238,7 @@ watch_start()
 			expected+=" to 32767"
 		fi
 		for value in "$over" "$below" "" " 1" "1 " +1 0x 0xg 1.5 1e3 \
-		    99999999999999999999999 -0x -- ,; do
+		    99999999999999999999999 -0x -- ','; do
 			code=0
 			text=$("$CB_VMCLOCK" set "$DEVICE" "$name=$value" \
 			    2>&1) || code=$?
@@ -449,7 +451,7 @@ watch_start()
 	refuses "flags=soon: expected a number from 0 to 18446744073709551615,\
  none, or with commas in between tai_offset_valid disruption_soon" \
 	    set "$DEVICE" flags=soon
-	for value in disruption_soon, ,disruption_soon disruption_soon,,1 \
+	for value in "disruption_soon," ,disruption_soon disruption_soon,,1 \
 	    "disruption_soon, disruption_imminent" disruption_soon,1 none,1 \
 	    disruption; do
 		refuses "flags=$value: expected" set "$DEVICE" "flags=$value"

@@ -4,6 +4,7 @@
 # What a distributor and an operator need: dist/, and a service manager.
 #
 # shellcheck disable=SC2030,SC2031 # each test is a shell of its own
+# shellcheck disable=SC2016 # jq's variables
 
 bats_require_minimum_version 1.5.0
 load rig
@@ -13,7 +14,7 @@ PROGRAMS=(cb-daemon cb-now cb-status cb-vmclock)
 setup()
 {
 	rig_open
-	cd "$RIG_ROOT"
+	cd "$RIG_ROOT" || return
 }
 
 teardown()
@@ -94,7 +95,7 @@ is_abstract_there()
 	daemon_start
 	wait_ticks 5
 	was_told READY=1
-	! was_told WATCHDOG=1
+	run ! was_told WATCHDOG=1
 }
 
 @test "a manager that cannot be told is no reason to end" {

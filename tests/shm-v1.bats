@@ -3,6 +3,8 @@
 #
 # Version 1, for clients of ClockBound 1.x, as a real daemon publishes it.  It
 # is centred on CLOCK_REALTIME, so the rig reads it as it reads shm0.
+#
+# shellcheck disable=SC2154 # bats's
 
 bats_require_minimum_version 1.5.0
 

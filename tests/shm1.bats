@@ -3,6 +3,8 @@
 #
 # Version 3, by the CPU's counter, as a real daemon publishes it: it is not
 # centred on CLOCK_REALTIME, so what the rig knows of that does not serve.
+#
+# shellcheck disable=SC2154 # bats's
 
 bats_require_minimum_version 1.5.0
 

@@ -139,10 +139,10 @@ has_logged()
 @test "a restart goes on with the segment" {
 	look="stat -c %i $VM_RUN/shm0; od -An -j 14 -N 2 -t u2 $VM_RUN/shm0"
 	guest "$look"
-	before=($OUTPUT)
+	mapfile -t before <<<"$OUTPUT"
 	guest "systemctl restart cb-daemon"
 	guest "$look"
-	after=($OUTPUT)
+	mapfile -t after <<<"$OUTPUT"
 	((after[0] == before[0] && after[1] > before[1]))
 	watch_until 60 is_synchronised
 }
