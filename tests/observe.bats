@@ -352,7 +352,9 @@ is_unharmed()
 	get .counts
 	holds '.counts.longest_gap_ns < 1000000000'
 	echo "$1 descriptors, $(descriptors); $2 kB, $(resident_kb)"
-	(($(descriptors) == $1 && $(resident_kb) < $2 + 400))
+	(($(descriptors) == $1))
+	# A sanitizer keeps what was freed, to see it used.
+	is_sanitized || (($(resident_kb) < $2 + 400))
 }
 
 @test "hundreds that never read, and a flood: the daemon goes on as it did" {

@@ -47,6 +47,12 @@ needs()
 	PATH=${path%/*}:$PATH
 }
 
+# tests/sanitize: of what was built nothing is as it is for users.
+is_sanitized()
+{
+	[[ -n ${CB_REPORTS-} ]]
+}
+
 # A private directory, by a short name: a socket's has 107 bytes at most.
 #
 # chronyd binds its port with SO_REUSEADDR, so that a second one on the same
