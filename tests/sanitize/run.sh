@@ -34,7 +34,7 @@ done
 
 # They are no static programs, and they do more than the filter of system
 # calls lets a daemon do.
-export PATH="$dir/bin:$PATH" CC=gcc STATIC= SECCOMP= \
+export PATH="$dir/bin:$PATH" CC=gcc STATIC='' SECCOMP='' \
     CFLAGS="-O1 -g -fno-omit-frame-pointer"
 cd "$dir/tree"
 make -s all tests
