@@ -303,6 +303,22 @@ fuzz:
 	@$(MAKE) -s $(FUZZERS)
 	tests/tools/check.sh tests/fuzz
 
+# What tools find that read the code.
+check-lint:
+	tests/tools/deps.sh build demo check lint
+	tests/tools/check.sh tests/lint
+
+# make check, with sanitizers in everything.
+check-sanitize:
+	tests/tools/deps.sh build demo check
+	tests/sanitize/run.sh
+
+check-valgrind:
+	tests/tools/deps.sh build demo check valgrind
+	@echo Building
+	@$(MAKE) -s all tests
+	tests/tools/check.sh tests/valgrind
+
 bench:
 	tests/tools/deps.sh build demo bench
 	@echo Building
@@ -394,6 +410,7 @@ clean:
 	find lib cmd tests -name '*.o' -exec rm -f {} +
 
 .PHONY: all deps demo check check-vm check-model check-sim check-interop \
-    check-ports check-faults check-soak fuzz coverage bench tests install \
+    check-ports check-faults check-soak check-lint check-sanitize \
+    check-valgrind fuzz coverage bench tests install \
     uninstall clean
 .DELETE_ON_ERROR:

@@ -21,6 +21,8 @@ packages() {
 	vm)	echo "xz-utils:xz debootstrap:debootstrap" \
 		    "e2fsprogs:mke2fs" ;;
 	model)	echo "spin:spin" ;;
+	lint)	echo "clang-tidy:clang-tidy cppcheck:cppcheck" ;;
+	valgrind) echo "valgrind:valgrind" ;;
 	ports)	echo "xz-utils:xz python3-pip:pip3" ;;
 	coverage) echo "gcc:gcov gcovr:gcovr" ;;
 	bench)	echo "hyperfine:hyperfine valgrind:valgrind" \
