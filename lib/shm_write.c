@@ -297,10 +297,11 @@ cb_shm_write_end_v1(struct cb_shm_writer *w)
 {
 	/* A copy: gcc's analyser takes zeros of a constant for unset. */
 	const struct cb_shm_v1 unknown = unknown_v1;
-	struct cb_shm_file f;
 	struct stat st;
+	struct cb_shm_file f = {
+		.segment = reuse_segment(w->dir_fd, &layout_v1, &st)
+	};
 
-	f.segment = reuse_segment(w->dir_fd, &layout_v1, &st);
 	write_body(&f, &unknown, sizeof(unknown));
 	close_file(&f);
 }
