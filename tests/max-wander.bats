@@ -3,6 +3,8 @@
 #
 # What sources have measured bounds the oscillator's rate: two daemons beside
 # one chronyd, the one told how fast that may change.
+#
+# shellcheck disable=SC2034,SC2154 # of rig.bash, and bats's
 
 bats_require_minimum_version 1.5.0
 load rig

@@ -95,27 +95,38 @@ cut_rate(struct cb_rate *r, const struct cb_interval *past,
 	r->hi = cb_ts_min(r->hi, rate_up(new->hi - past->lo, elapsed) + half);
 }
 
-/*
- * Ages are to grow by about the same factor from each to the next older one;
- * those go from which no rate can be told that the drift does not admit.
- */
-static void
-make_room(struct cb_narrow *n, int64_t raw, int64_t drift_ppb, int64_t wander)
+/* Ages are to grow by about the same factor from each to the next older one. */
+static size_t
+find_crowded(const struct cb_narrow *n, int64_t raw)
 {
-	int64_t least = INT64_MAX, oldest = cb_ts_min(LONGEST_NS,
-	    4 * drift_ppb * PPT_PER_PPB / wander * CB_NS_PER_S);
-	size_t out = n->n > 0 && raw - n->past[0].raw > oldest ? 0 : CB_PASTS;
+	int64_t least = INT64_MAX;
+	size_t found = 0;
 
-	for (size_t k = 1; out != 0 && n->n == CB_PASTS && k + 1 < n->n; k++) {
+	for (size_t k = 1; k + 1 < n->n; k++) {
 		int64_t factor = (raw - n->past[k - 1].raw) * 1024 /
 		    cb_ts_max(raw - n->past[k + 1].raw, 1);
 
 		if (factor < least) {
 			least = factor;
-			out = k;
+			found = k;
 		}
 	}
-	if (out == CB_PASTS)
+	return found;
+}
+
+/* One goes from which no rate can be told that the drift does not admit. */
+static void
+make_room(struct cb_narrow *n, int64_t raw, int64_t drift_ppb, int64_t wander)
+{
+	int64_t oldest = cb_ts_min(LONGEST_NS,
+	    4 * drift_ppb * PPT_PER_PPB / wander * CB_NS_PER_S);
+	size_t out;
+
+	if (raw - n->past[0].raw > oldest)
+		out = 0;
+	else if (n->n == CB_PASTS)
+		out = find_crowded(n, raw);
+	else
 		return;
 	n->n--;
 	memmove(&n->past[out], &n->past[out + 1],

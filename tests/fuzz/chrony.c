@@ -163,8 +163,13 @@ check_estimate(const struct cb_estimate *e)
 	CHECK(e->drift_ppb >= e->max_drift_ppb);
 	CHECK(e->slew_ppb >= 0 && e->correction_ns >= 0);
 	for (size_t i = 0; i < e->n_known; i++)
-		if (e->known[i].has_interval)
-			check_interval(&e->known[i].interval);
+		if (e->known[i].has_interval) {
+			struct cb_interval at = cb_estimate_known_at(e,
+			    &e->known[i], now.raw_hi);
+
+			check_interval(&e->known[i].ends.interval);
+			check_interval(&at);
+		}
 	if (e->has_interval)
 		check_interval(&e->interval);
 	if (e->has_cooked)
@@ -263,6 +268,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	d.source = cb_source_find((options & 1) != 0 ? "chrony-tracking" :
 	    "chrony");
 	cb_estimate_init(&d.estimate, 1000 * (1 + (options >> 1)));
+	if ((options & 2) != 0)
+		cb_estimate_believe(&d.estimate, 1 + 99 * options);
 	for (int i = 0; i < 16 && input.left > 0; i++) {
 		tick(&d);
 		befall(&d, fuzz_byte(&input));

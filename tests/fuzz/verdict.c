@@ -158,8 +158,10 @@ check_json(const char *text)
 static void
 check_plugin(const char *text)
 {
+	const char *end = strchr(text, '\n');
+
 	CHECK(strncmp(text, "CLOCKBOUND ", 11) == 0);
-	CHECK(strcmp(strchr(text, '\n'), "\n") == 0);
+	CHECK(end != NULL && end[1] == '\0');
 }
 
 static void

@@ -15,7 +15,7 @@ setup()
 	# shellcheck disable=SC2207 # words are meant to be split
 	FLAGS=(-std=c11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64
 	    "-DCB_VERSION=\"0\"" -DCB_SECCOMP -Ilib -Icmd/cb-daemon
-	    -Icmd/cb-now -Icmd/cb-status
+	    -Icmd/cb-now -Icmd/cb-status -Itests/unit
 	    $(pkg-config --cflags libbsd-overlay jansson libseccomp))
 }
 

@@ -3,6 +3,8 @@
 #
 # The daemon and its readers in model worlds, in virtual time: true time is
 # known there, and must be in every interval that is trusted.
+#
+# shellcheck disable=SC2030,SC2031 # each test is a shell of its own
 
 setup() {
 	SIM=$BATS_TEST_DIRNAME/sim

@@ -113,6 +113,42 @@ a_rate_that_the_past_excludes_is_told(void)
 	CHECK_EQ(memcmp(&n, &was, sizeof(n)), 0);
 }
 
+/* Where it says nothing the drift's bounds stay; as where no time has passed. */
+static void
+intervals_wider_than_they_are_apart_say_nothing_of_the_rate(void)
+{
+	struct cb_interval a = around(0, 50 * MS, 0);
+	struct cb_interval b = around(0, 50 * MS, 10 * MS);
+	struct cb_narrow n = begin(&a);
+
+	CHECK(cb_narrow_learn(&n, &a, DRIFT, WANDER));
+	CHECK(cb_narrow_learn(&n, &b, DRIFT, WANDER));
+	CHECK_EQ(n.rate.lo, -LIMIT);
+	CHECK_EQ(n.rate.hi, LIMIT);
+	/* And those that exclude each other by more than they are apart. */
+	n = begin(&a);
+	n.past[0] = around(-S, 0, 0);
+	CHECK(!cb_narrow_learn(&n, &b, DRIFT, WANDER));
+}
+
+/* Nothing is left of a rate from before as much time as it takes to change. */
+static void
+a_past_from_which_nothing_follows_goes(void)
+{
+	struct cb_interval a = around(0, ERROR, 0);
+	struct cb_interval b = around(0, ERROR, 20001 * S);
+	struct cb_narrow n = begin(&a);
+
+	CHECK(cb_narrow_learn(&n, &b, DRIFT, WANDER));
+	CHECK_EQ(n.n, 1);
+	CHECK_EQ(n.past[0].raw, b.raw);
+	/* Weeks later, by an oscillator that hardly changes. */
+	b.raw = 3000000 * S;
+	CHECK(cb_narrow_learn(&n, &b, DRIFT, 2));
+	CHECK_EQ(n.n, 1);
+	CHECK_EQ(n.rate.hi, LIMIT);
+}
+
 /* Ages from that of one measurement to all that can tell anything. */
 static void
 the_past_is_spaced_out(void)
@@ -394,6 +430,8 @@ main(void)
 	two_intervals_bound_the_rate();
 	it_widens_by_the_rate_and_then_by_the_drift();
 	a_rate_that_the_past_excludes_is_told();
+	intervals_wider_than_they_are_apart_say_nothing_of_the_rate();
+	a_past_from_which_nothing_follows_goes();
 	the_past_is_spaced_out();
 	an_interval_is_narrower_by_its_past();
 	a_rate_that_jumps_ends_it_for_as_long_as_it_has_lasted();
