@@ -295,7 +295,8 @@ blame_drift(const struct cb_facts *f, struct cb_largest *l)
 		    "for it in chrony.conf, where its owner agrees");
 	else
 		snprintf(l->cure, sizeof(l->cure), "%sstart cb-daemon with a "
-		    "lower -m, where the oscillator is that good",
+		    "lower -m or a --max-wander, where the oscillator is that "
+		    "good",
 		    b->poll > 0 ? "poll it more often still, where it is "
 		    "yours, or " : "");
 }

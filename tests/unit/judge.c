@@ -546,12 +546,13 @@ the_largest_part_is_named_with_its_cure(void)
 	expect_largest("the measurement by 192.0.2.1 that sets it is 12.0 s "
 	    "old",
 	    "poll it more often still, where it is yours, or start cb-daemon "
-	    "with a lower -m, where the oscillator is that good");
+	    "with a lower -m or a --max-wander, where the oscillator is that "
+	    "good");
 	facts.observed.budget.poll = 0;
 	facts.observed.sources[0].measured_age_ns = 2 * SEC;
 	expect_largest("the measurement by 192.0.2.1 that sets it is 12.0 s "
-	    "old", "start cb-daemon with a lower -m, where the oscillator is "
-	    "that good");
+	    "old", "start cb-daemon with a lower -m or a --max-wander, "
+	    "where the oscillator is that good");
 	strcpy(facts.observed.sources[0].mode, "refclock");
 	expect_largest("the measurement by 192.0.2.1 that sets it is 12.0 s "
 	    "old",
