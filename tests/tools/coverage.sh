@@ -37,7 +37,7 @@ make -s -j "$(nproc)" CC=gcc LDFLAGS=--coverage tests
 	    ! -name seqlock ! -name vectors
 	echo tests/unit/guest 10000
 	echo tests/unit/vectors tests/vectors/vectors.txt
-	echo tests/sim/sim -n 1e6
+	echo tests/sim/sim -n 1e6 1
 } | xargs -P "$(nproc)" -L 1 sh -c '
 	"$@" >"$1.out" 2>&1 || [ $? = 77 ] ||
 	    { cat "$1.out"; echo "$1 failed"; exit 1; }' sh
