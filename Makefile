@@ -257,7 +257,7 @@ check-model:
 
 # Ten years in model worlds.
 check-sim:
-	tests/tools/deps.sh build demo check
+	tests/tools/deps.sh build check
 	@echo Building
 	@$(MAKE) -s tests/sim/sim
 	tests/tools/check.sh tests/sim
@@ -296,7 +296,7 @@ coverage:
 	tests/tools/deps.sh build coverage
 	tests/tools/coverage.sh
 
-# Hostile input, FUZZ_SECONDS for each kind of it.
+# Hostile input, FUZZ_SECONDS for each target.
 fuzz:
 	tests/tools/deps.sh build check fuzz
 	@echo Building
@@ -305,12 +305,12 @@ fuzz:
 
 # What tools find that read the code.
 check-lint:
-	tests/tools/deps.sh build demo check lint
+	tests/tools/deps.sh build check lint
 	tests/tools/check.sh tests/lint
 
 # make check, with sanitizers in everything.
 check-sanitize:
-	tests/tools/deps.sh build demo check
+	tests/tools/deps.sh build demo check fuzz
 	tests/sanitize/run.sh
 
 check-valgrind:

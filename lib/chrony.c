@@ -179,8 +179,8 @@ decode_offset(const uint8_t *p, struct cb_chrony_value *out)
 }
 
 /*
- * |offset| + root dispersion + root delay / 2, summed before it is rounded.  The
- * latter two pass for 0 where they are less by less than a nanosecond.
+ * |offset| + root dispersion + root delay / 2, summed before it is rounded.
+ * The latter two pass for 0 where they are less by less than a nanosecond.
  */
 static int64_t
 decode_estimate(const uint8_t *p)

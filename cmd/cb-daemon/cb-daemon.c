@@ -74,7 +74,7 @@ static const char usage_text[] =
 "      --chrony-socket PATH    chronyd's (" CB_CHRONY_DEFAULT_SOCKET ")\n"
 "      --vmclock PATH          the VMClock (" VMCLOCK_SHM_DEFAULT_PATH ")\n"
 "      --interval MS           from sample to sample (100)\n"
-"      --max-wander PPM        the most that this error changes in a second\n"
+"      --max-wander PPM        the most that -m's error changes in a second\n"
 "      --no-seccomp            do without a filter of system calls\n"
 "      --shm-v1                publish for clients of ClockBound 1.x too\n"
 "      --sysfs DIR             where -i looks (" CB_PHC_DEFAULT_SYSFS ")\n"
@@ -300,17 +300,32 @@ open_segment(struct cb_daemon *d)
 	err(1, "%s: cannot %s", d->options.run_dir, what);
 }
 
+/* For exit(3), which knows nobody. */
+static struct cb_daemon *to_be_closed;
+
+/* Whatever ends the daemon, names and the manager are left as they should. */
+static void
+close_all(void)
+{
+	struct cb_daemon *d = to_be_closed;
+
+	cb_notify_stop(&d->notify);
+	cb_observe_close(d);
+	cb_disruption_close(d);
+	cb_source_close(d);
+	cb_shm_write_close(&d->writer);
+}
+
 /* All is open: from here on the daemon can do no more than it does. */
 static void
 enter_sandbox(struct cb_daemon *d)
 {
 	const char *what;
 
-	if (cb_sandbox_enter(&d->options, &what))
-		return;
-	warn("cannot %s", what);
-	cb_observe_close(d);
-	exit(1);
+	to_be_closed = d;
+	atexit(close_all);
+	if (!cb_sandbox_enter(&d->options, &what))
+		err(1, "cannot %s", what);
 }
 
 int
@@ -329,7 +344,7 @@ main(int argc, char *argv[])
 		.phc = { .sysfs = CB_PHC_DEFAULT_SYSFS, .fd = -1 },
 		.selected = -1
 	};
-	bool ended;
+	const char *source;
 
 	d.source = cb_source_find("chrony");
 	parse_options(&d, argc, argv);
@@ -344,15 +359,10 @@ main(int argc, char *argv[])
 	cb_observe_open(&d);
 	cb_notify_open(&d.notify);
 	enter_sandbox(&d);
+	/* There is a row "chrony": source.c. */
+	/* NOLINTNEXTLINE(clang-analyzer-core.NullDereference) */
+	source = d.source->name;
 	cb_log_info("version " CB_VERSION ", source %s at %s, publishing to "
-	    /* There is a row "chrony": source.c. */
-	    /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference) */
-	    "%s", d.source->name, d.options.chrony_socket, d.options.run_dir);
-	ended = cb_loop_run(&d);
-	cb_notify_stop(&d.notify);
-	cb_observe_close(&d);
-	cb_disruption_close(&d);
-	cb_source_close(&d);
-	cb_shm_write_close(&d.writer);
-	return ended ? 0 : 1;
+	    "%s", source, d.options.chrony_socket, d.options.run_dir);
+	return cb_loop_run(&d) ? 0 : 1;
 }

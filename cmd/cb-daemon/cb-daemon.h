@@ -67,7 +67,6 @@ struct cb_sample {
 	struct cb_instant told;		/* tracking was asked after this */
 	struct cb_instant after;	/* all was answered */
 	enum cb_input input;
-	bool gone;		/* nobody is there at chronyd's socket */
 	struct cb_chrony_tracking tracking;	/* unless MISSING */
 	bool complete;		/* all that chronyd has are among these */
 	size_t n_sources;
@@ -167,7 +166,6 @@ struct cb_estimate {
 	int64_t slew_ppb;
 	bool has_last;
 	struct cb_instant last;	/* the last tick's, after its questions */
-	bool was_gone;
 	int64_t ref_time_ns;	/* of chronyd's last update */
 };
 
@@ -211,9 +209,13 @@ struct cb_interval cb_estimate_known_at(const struct cb_estimate *,
 /* The cooked clock's range at a later reading of the raw clock. */
 struct cb_interval cb_estimate_cooked_at(const struct cb_estimate *,
     int64_t raw);
-/* What one measurement proves, at sample->after; the heart of it all. */
+/*
+ * What one measurement proves, at sample->after, if the oscillator's rate was
+ * within these since, and within the drift at all times.  The heart of it all.
+ */
 struct cb_interval cb_estimate_convert(const struct cb_sample *,
-    const struct cb_chrony_source *, int64_t drift_ppb);
+    const struct cb_chrony_source *, int64_t drift_ppb,
+    const struct cb_rate *);
 
 /*
  * narrow.c: what the past says of the oscillator's rate.  PURE.

@@ -152,9 +152,10 @@ exchange_length(const struct cb_chrony_source *m)
  * and since then true time has gained rate * age on the raw clock.  The age is
  * known to a second or so: anything from none to the highest is taken in.
  */
-static struct cb_interval
-convert(const struct cb_sample *s, const struct cb_chrony_source *m,
-    int64_t drift_ppb, const struct cb_rate *rate)
+struct cb_interval
+cb_estimate_convert(const struct cb_sample *s,
+    const struct cb_chrony_source *m, int64_t drift_ppb,
+    const struct cb_rate *rate)
 {
 	const struct cb_chrony_value *f = &s->tracking.freq_ppb;
 	struct cb_interval cooked = cooked_range(s, true);
@@ -173,15 +174,6 @@ convert(const struct cb_sample *s, const struct cb_chrony_source *m,
 		cooked.hi - m->meas_ns.v + half + cb_ts_max(gains, 0),
 		s->after.raw_lo
 	};
-}
-
-struct cb_interval
-cb_estimate_convert(const struct cb_sample *s,
-    const struct cb_chrony_source *m, int64_t drift_ppb)
-{
-	struct cb_rate any = cb_narrow_any(drift_ppb);
-
-	return convert(s, m, drift_ppb, &any);
 }
 
 /* Its place, or n_known where there is none. */
@@ -332,7 +324,7 @@ learn_narrow(struct cb_estimate *e, struct cb_known *k,
 		return;
 	}
 	rate = cb_narrow_rate(n, raw, e->drift_ppb, e->max_wander);
-	new = convert(s, &k->last, e->drift_ppb, &rate);
+	new = cb_estimate_convert(s, &k->last, e->drift_ppb, &rate);
 	if (cb_narrow_learn(n, &new, e->drift_ppb, e->max_wander))
 		note_ends(&n->ends, s, &k->last, &new, &rate);
 	else
@@ -377,7 +369,7 @@ take_source(struct cb_estimate *e, const struct cb_sample *s,
 		k->settling--;
 		return 0;
 	}
-	new = convert(s, m, e->drift_ppb, &any);
+	new = cb_estimate_convert(s, m, e->drift_ppb, &any);
 	events = learn(k, &new, e->drift_ppb);
 	note_ends(&k->ends, s, m, &new, &any);
 	learn_narrow(e, k, s);
@@ -441,25 +433,11 @@ slew_rate(const struct cb_estimate *e, const struct cb_instant *a,
 }
 
 /*
- * Has chronyd begun another slew since the last tick, for all we know?  One
- * that is silent may have, and one that is gone as long as it was there; not
- * one that was gone before.
- */
-static bool
-may_have_begun(const struct cb_estimate *e, const struct cb_sample *s,
-    bool updated)
-{
-	if (s->input != CB_INPUT_MISSING)
-		return updated;
-	return !s->gone || !e->was_gone;
-}
-
-/*
  * How fast chronyd is slewing.  A slew begins with an update of chronyd's.
  * Without one since the last tick, all the time from then to now has seen the
- * slew.  With one, only the time between the two readings of this tick is sure
- * to have; or the slew has only just begun, and is planned to last a second at
- * least.
+ * slew.  With one, and while chronyd is not heard, only the time between the
+ * two readings of this tick is sure to have; or the slew has only just begun,
+ * and is planned to last a second at least.
  */
 static void
 watch_slew(struct cb_estimate *e, const struct cb_sample *s, bool updated)
@@ -467,13 +445,12 @@ watch_slew(struct cb_estimate *e, const struct cb_sample *s, bool updated)
 	e->slew_ppb = 0;
 	if (e->has_last)
 		e->slew_ppb = slew_rate(e, &e->last, &s->after);
-	if (!e->has_last || may_have_begun(e, s, updated))
+	if (!e->has_last || updated || s->input == CB_INPUT_MISSING)
 		e->slew_ppb = cb_ts_max(e->slew_ppb,
 		    slew_rate(e, &s->before, &s->after));
 	if (updated)
 		e->slew_ppb = cb_ts_max(e->slew_ppb,
 		    cb_ts_min(e->correction_ns, MAX_SLEW_PPB));
-	e->was_gone = s->input == CB_INPUT_MISSING && s->gone;
 	e->has_last = true;
 	e->last = s->after;
 }

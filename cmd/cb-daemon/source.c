@@ -34,14 +34,12 @@ open_chrony(struct cb_daemon *d)
 	const char *what;
 	char why[128];
 
-	d->sample.gone = false;
 	if (d->chrony.fd != -1)
 		return true;
 	d->sweep = true;
 	d->opened++;
 	if (cb_chrony_open(&d->chrony, d->options.chrony_socket, &what))
 		return true;
-	d->sample.gone = errno == ENOENT || errno == ECONNREFUSED;
 	snprintf(why, sizeof(why), "cannot %s: %s%s", what, strerror(errno),
 	    errno == EACCES ? " (root and chronyd's own user may)" : "");
 	return missing(d, why);

@@ -267,9 +267,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	d.tick_ns = 4000000;
 	d.source = cb_source_find((options & 1) != 0 ? "chrony-tracking" :
 	    "chrony");
-	cb_estimate_init(&d.estimate, 1000 * (1 + (options >> 1)));
+	cb_estimate_init(&d.estimate, 1000 * (1 + (options >> 1) * 7));
 	if ((options & 2) != 0)
-		cb_estimate_believe(&d.estimate, 1 + 99 * options);
+		cb_estimate_believe(&d.estimate,
+		    1 + fuzz_upto(&input, 10000000 - 1));
 	for (int i = 0; i < 16 && input.left > 0; i++) {
 		tick(&d);
 		befall(&d, fuzz_byte(&input));

@@ -74,7 +74,7 @@ two_intervals_bound_the_rate(void)
 	CHECK(n.rate.hi >= 10000000 + half && n.rate.hi < 10000010 + half);
 }
 
-/* y t + W t^2 / 2 while that is slower than the drift, which it never passes. */
+/* y t + W t^2 / 2 while that is slower than the drift, and no faster ever. */
 static void
 it_widens_by_the_rate_and_then_by_the_drift(void)
 {
@@ -113,7 +113,7 @@ a_rate_that_the_past_excludes_is_told(void)
 	CHECK_EQ(memcmp(&n, &was, sizeof(n)), 0);
 }
 
-/* Where it says nothing the drift's bounds stay; as where no time has passed. */
+/* The drift's bounds stay then; as where no time has gone by. */
 static void
 intervals_wider_than_they_are_apart_say_nothing_of_the_rate(void)
 {
