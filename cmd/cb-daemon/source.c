@@ -319,6 +319,13 @@ ask_chrony(struct cb_daemon *d)
 	return true;
 }
 
+static bool
+is_in_range(const struct cb_instant *i)
+{
+	return i->real >= 0 && i->real / CB_NS_PER_S <= CB_TS_MAX_S;
+}
+
+/* It may have been set from a time that is none to one that is, meanwhile. */
 static void
 finish_sample(struct cb_daemon *d, bool answered)
 {
@@ -327,7 +334,8 @@ finish_sample(struct cb_daemon *d, bool answered)
 	cb_clocks_read(&s->after);
 	if (!answered)
 		return;
-	if (s->after.real < 0 || s->after.real / CB_NS_PER_S > CB_TS_MAX_S) {
+	if (!is_in_range(&s->before) || !is_in_range(&s->told) ||
+	    !is_in_range(&s->after)) {
 		missing(d, "CLOCK_REALTIME out of range");
 		return;
 	}
