@@ -99,7 +99,7 @@ TOOLS =		tests/tools/feed-sock tests/tools/fake-chronyd \
 		tests/tools/truth tests/tools/vmclock-node
 # What becomes of all that when things fail, and programs for which they do.
 FAULTS =	tests/faults/step tests/faults/torn tests/faults/readers
-FAILING =	tests/faults/cb-daemon tests/faults/cb-now
+FAULTY =	tests/faults/cb-daemon tests/faults/cb-now
 # ClockBound's own library and ours in one process.
 PEERS =		tests/interop/exact tests/interop/live
 BENCHES =	tests/bench/now tests/bench/loop tests/bench/start
@@ -123,7 +123,7 @@ cmd/cb-daemon/cb-daemon cmd/cb-status/cb-status tests/sim/sim \
     tests/unit/observed tests/faults/cb-daemon: EXTRA_LIBS = $(JSON_LIBS)
 cmd/cb-daemon/cb-daemon tests/unit/sandbox \
     tests/faults/cb-daemon: EXTRA_LIBS += $(SECCOMP_LIBS)
-$(FAILING): EXTRA_LIBS += $(foreach f,clock_gettime clock_getres \
+$(FAULTY): EXTRA_LIBS += $(foreach f,clock_gettime clock_getres \
     malloc calloc realloc arc4random,-Wl,--wrap=$(f)) $(STATIC)
 tests/unit/period tests/unit/shm1 tests/sim/sim: EXTRA_LIBS += -lm
 tests/unit/library: EXTRA_LIBS += -pthread
@@ -162,7 +162,7 @@ tests/faults/cb-daemon: $(DAEMON_OBJS) tests/faults/fail.o lib/libcb.a
 tests/faults/cb-now: $(NOW_OBJS) tests/faults/fail.o lib/libcb.a
 $(TOOLS) $(BENCHES) $(FAULTS): %: %.o lib/libcb.a
 
-$(UNIT_TESTS) $(MODELS) $(TOOLS) $(BENCHES) $(FAULTS) $(FAILING):
+$(UNIT_TESTS) $(MODELS) $(TOOLS) $(BENCHES) $(FAULTS) $(FAULTY):
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(EXTRA_LIBS) $(BSD_LIBS)
 
 $(PEERS): %: %.o
@@ -281,7 +281,7 @@ check-ports:
 check-faults:
 	tests/tools/deps.sh build demo check
 	@echo Building
-	@$(MAKE) -s all tests $(FAULTS) $(FAILING)
+	@$(MAKE) -s all tests $(FAULTS) $(FAULTY)
 	tests/tools/check.sh tests/faults
 
 # A day's ticks in a quarter of an hour: TICKS=, where that is too long.
@@ -404,7 +404,7 @@ UPDATE_LINKER =	[ -n "$(DESTDIR)" ] || ldconfig 2>/dev/null || :
 
 clean:
 	rm -f $(PROGRAMS) $(LIBRARIES) lib/libcb.a $(UNIT_TESTS) \
-	    $(MODELS) $(TOOLS) $(BENCHES) $(PEERS) $(FAULTS) $(FAILING) \
+	    $(MODELS) $(TOOLS) $(BENCHES) $(PEERS) $(FAULTS) $(FAULTY) \
 	    tests/bench/now-musl
 	rm -rf $(FUZZ)
 	find lib cmd tests -name '*.o' -exec rm -f {} +
