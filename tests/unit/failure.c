@@ -121,7 +121,7 @@ failing_open(const char *path, int flags, ...)
 	mode_t mode;
 
 	va_start(list, flags);
-	mode = (flags & O_CREAT) != 0 ? va_arg(list, mode_t) : 0;
+	mode = (flags & O_CREAT) != 0 ? (mode_t)va_arg(list, int) : 0;
 	va_end(list);
 	return fails("open") ? -1 : (open)(path, flags, mode);
 }
@@ -133,7 +133,7 @@ failing_openat(int fd, const char *path, int flags, ...)
 	mode_t mode;
 
 	va_start(list, flags);
-	mode = (flags & O_CREAT) != 0 ? va_arg(list, mode_t) : 0;
+	mode = (flags & O_CREAT) != 0 ? (mode_t)va_arg(list, int) : 0;
 	va_end(list);
 	return fails("openat") ? -1 : (openat)(fd, path, flags, mode);
 }
