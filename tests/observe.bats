@@ -315,71 +315,32 @@ is_chronycs()
 # Who connects
 #
 
-# descriptors: that the daemon has open.
-descriptors()
-{
-	local open=("/proc/${RIG_PID[daemon]}/fd/"*)
-
-	echo "${#open[@]}"
-}
-
-resident_kb()
-{
-	awk '$1 == "VmRSS:" { print $2 }' "/proc/${RIG_PID[daemon]}/status"
-}
-
-cpu_ns()
-{
-	cut -d ' ' -f 1 "/proc/${RIG_PID[daemon]}/schedstat"
-}
-
-# keeps_its_rhythm: twenty ticks, in not much longer than that takes.
-keeps_its_rhythm()
-{
-	local from ticks
-
-	now_us
-	from=$NOW_US ticks=$(generation)
-	wait_until 10 has_ticked "$ticks" 20
-	now_us
-	echo "20 ticks in $((NOW_US - from)) us"
-	((NOW_US - from < 4000000))
-}
-
 is_unharmed()
 {
 	look
 	get .counts
 	holds '.counts.longest_gap_ns < 1000000000'
-	echo "$1 descriptors, $(descriptors); $2 kB, $(resident_kb)"
-	(($(descriptors) == $1))
+	kb=$(memory_kb daemon RssAnon)
+	echo "$1 descriptors, $(descriptors daemon); $2 kB, $kb"
+	(($(descriptors daemon) == $1))
 	# A sanitizer keeps what was freed, to see it used.
-	is_sanitized || (($(resident_kb) < $2 + 400))
+	is_sanitized || ((kb < $2 + 400))
 }
 
 @test "hundreds that never read, and a flood: the daemon goes on as it did" {
 	synchronized 0
 	# What it takes to make an object stays.
 	wait_until 5 looks .format
-	fds=$(descriptors)
-	kb=$(resident_kb)
+	fds=$(descriptors daemon)
+	kb=$(memory_kb daemon RssAnon)
 	spawn hold "$LOOK" "$SOCKET" hold 300
 	wait_until 20 grep -q held "$RIG/hold.log"
-	keeps_its_rhythm
+	keeps_on_time 20 20
 	for i in 1 2 3; do
 		spawn "flood$i" "$LOOK" "$SOCKET" flood
 	done
-	cpu=$(cpu_ns)
-	now_us
-	from=$NOW_US
-	keeps_its_rhythm
-	now_us
-	cpu=$(($(cpu_ns) - cpu))
-	echo "flood: $cpu ns of CPU in $((NOW_US - from)) us"
-	((cpu < (NOW_US - from) * 1000 / 5))
-	read_now
+	keeps_on_time 20 20
 	says SYNCHRONIZED
-	is_right
 	for i in 1 2 3; do
 		stop "flood$i" KILL || true
 	done
@@ -407,14 +368,7 @@ is_unharmed()
 	# Those below are taken.
 	prlimit --pid "${RIG_PID[daemon]}" --nofile=3:
 	spawn look "$LOOK" "$SOCKET"
-	now_us
-	from=$NOW_US
-	cpu=$(cpu_ns)
-	wait_ticks 10
-	now_us
-	cpu=$(($(cpu_ns) - cpu))
-	echo "$cpu ns of CPU in $((NOW_US - from)) us"
-	((cpu < (NOW_US - from) * 1000 / 5))
+	keeps_on_time 10 20
 	[[ ! -s $RIG/look.log ]]
 	prlimit --pid "${RIG_PID[daemon]}" --nofile=256:
 	reap look

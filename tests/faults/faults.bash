@@ -79,27 +79,6 @@ truth_was_held()
 	! grep missed "$RIG/reader.log" "$RIG/reader0.log"
 }
 
-#
-# What it takes
-#
-
-descriptors()
-{
-	local open=("/proc/${RIG_PID[daemon]}/fd/"*)
-
-	echo "${#open[@]}"
-}
-
-resident_kb()
-{
-	awk '$1 == "VmRSS:" { print $2 }' "/proc/${RIG_PID[daemon]}/status"
-}
-
-cpu_ns()
-{
-	cut -d ' ' -f 1 "/proc/${RIG_PID[daemon]}/schedstat"
-}
-
 # ends_with MESSAGE: the daemon, by itself, with status 1 and this last line.
 ends_with()
 {
@@ -109,16 +88,4 @@ ends_with()
 	reap daemon || status=$?
 	((status == 1))
 	[[ $(tail -n 1 "$RIG/daemon.log") == "cb-daemon: $1" ]]
-}
-
-# refuses_to_start MESSAGE OPTION...: status 1, and this one line.
-refuses_to_start()
-{
-	local message=$1
-
-	shift
-	run -1 --separate-stderr timeout 5 "$CB_DAEMON" -d --chrony-socket \
-	    "$RIG/client/chronyd.sock" "$@"
-	echo "$stderr"
-	[[ -z $output && $stderr == "cb-daemon: $message" ]]
 }

@@ -53,7 +53,7 @@ started_or_ended()
 	fake_start good
 	daemon_start
 	wait_until 5 now_says SYNCHRONIZED
-	fds=$(descriptors)
+	fds=$(descriptors daemon)
 	prlimit --pid "${RIG_PID[daemon]}" --nofile=3:
 	# The connection that it has serves as long as chronyd lives.
 	wait_ticks 3
@@ -69,7 +69,7 @@ started_or_ended()
 	prlimit --pid "${RIG_PID[daemon]}" --nofile=64:
 	watch_until 5 says SYNCHRONIZED
 	has_logged "chronyd answers"
-	(($(descriptors) == fds))
+	(($(descriptors daemon) == fds))
 }
 
 @test "started with thousands of files open: none is kept, all it needs works" {

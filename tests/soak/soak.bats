@@ -32,11 +32,9 @@ has_done()
 # takes NAME: descriptors, and kilobytes of its own.
 takes()
 {
-	local open=("/proc/${RIG_PID[$1]}/fd/"*)
-
-	echo "${#open[@]} descriptors," \
-	    "$(grep -E 'VmData|RssAnon' "/proc/${RIG_PID[$1]}/status" |
-	    tr -s '\t\n ' ' ')"
+	echo "$(descriptors "$1") descriptors," \
+	    "VmData $(memory_kb "$1" VmData) kB," \
+	    "RssAnon $(memory_kb "$1" RssAnon) kB"
 }
 
 @test "a day's ticks: right throughout, no growth of memory or descriptors" {
