@@ -39,7 +39,8 @@ is_narrower()
 	((2 * HALF_NS < plain))
 }
 
-says()
+# is_synchronized SEGMENT
+is_synchronized()
 {
 	[[ $("$CB_NOW" -s "$1" --vmclock "$VMCLOCK" -f %s) == SYNCHRONIZED ]]
 }
@@ -55,8 +56,8 @@ says()
 	spawn plain "$CB_DAEMON" -d --run-dir "$RIG/plain" \
 	    --chrony-socket "$RIG/client/chronyd.sock"
 	daemon_start --max-wander 0.01
-	wait_until 20 says "$SEGMENT"
-	wait_until 20 says "$RIG/plain/shm0"
+	wait_until 20 is_synchronized "$SEGMENT"
+	wait_until 20 is_synchronized "$RIG/plain/shm0"
 	wait_until 90 is_narrower
 	has_logged "contradict" 0
 	"$RIG_TOOLS/look" "$RUN/observe" |

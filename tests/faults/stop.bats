@@ -11,7 +11,7 @@ load faults
 
 MS=1000000
 
-# status_of FILE: FREE_RUNNING, or whatever is read there.
+# status_is FILE STATUS: as it is read there.
 status_is()
 {
 	[[ $("$CB_NOW" -s "$RUN/$1" -f %s) == "$2" ]]
