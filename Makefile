@@ -202,6 +202,7 @@ FUZZ_CFLAGS =	-O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all
 $(FUZZ)/chrony: $(addprefix $(FUZZ)/,$(PURE_OBJS) cmd/cb-daemon/source.o)
 $(FUZZ)/cb-daemon: $(addprefix $(FUZZ)/,$(filter-out %/cb-daemon.o, \
     $(DAEMON_OBJS)))
+$(FUZZ)/sysfs: $(FUZZ)/cmd/cb-daemon/log.o
 $(FUZZ)/cb-now $(FUZZ)/format: $(FUZZ)/cmd/cb-now/format.o
 $(FUZZ)/format: $(FUZZ)/cmd/cb-now/question.o
 $(FUZZ)/cb-vmclock $(FUZZ)/field $(FUZZ)/vmclock: \
