@@ -14,10 +14,7 @@ teardown() {
 
 # found TARGET FILE SED
 found() {
-	mkdir -p "$DIR/tests/fuzz/build"
-	cp -a Makefile cmd lib "$DIR"
-	cp -a tests/fuzz/*.[ch] "$DIR/tests/fuzz"
-	cp -a tests/fuzz/build/lib tests/fuzz/build/cmd "$DIR/tests/fuzz/build"
+	cp -a --parents Makefile cmd lib tests/fuzz "$DIR"
 	sed -i -z "$3" "$DIR/$2"
 	run cmp -s "$2" "$DIR/$2"
 	[ "$status" -eq 1 ]

@@ -17,10 +17,7 @@ teardown() {
 found() {
 	local again
 
-	mkdir -p "$DIR/tests/unit"
-	cp -a Makefile cmd lib "$DIR"
-	cp -a tests/sim "$DIR/tests"
-	cp -a tests/unit/int128.h "$DIR/tests/unit"
+	cp -a --parents Makefile cmd lib tests/sim tests/unit/int128.h "$DIR"
 	sed -i -z "$2" "$DIR/$1"
 	run cmp -s "$1" "$DIR/$1"
 	[ "$status" -eq 1 ]

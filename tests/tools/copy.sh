@@ -1,17 +1,18 @@
 #!/bin/sh
 # SPDX-License-Identifier: ISC
 #
-# Copy the tree into an empty directory, as git would give it: nothing that was
-# built is in it.
+# Copy the tree into an empty directory, without anything that was built.
 # usage: copy.sh DIR
-#
-# Exit status 77 where there is no git to ask, with one line that says so.
 
 set -eu
 
 cd "$(dirname "$0")/../.."
-if [ ! -e .git ] || ! command -v git >/dev/null; then
-	echo "no git's tree: what belongs to it is not known"
-	exit 77
-fi
-git ls-files -co --exclude-standard -z | xargs -0 tar -cf - | tar -xf - -C "$1"
+# A repository that holds nothing, as the tree may be none: all that .gitignore
+# does not name is new to it.
+git=$(mktemp -d)
+trap 'rm -rf "$git"' EXIT
+trap 'exit 130' INT TERM
+git init -q --bare "$git"
+git --git-dir="$git" --work-tree=. ls-files -o --exclude-standard -z \
+    >"$git/files"
+tar --null -T "$git/files" -cf - | tar -xf - -C "$1"

@@ -14,9 +14,8 @@ trap 'rm -rf "$dir"' EXIT
 trap 'exit 130' INT TERM
 
 # A copy: the objects of the tree are no good for it.
-cp -a Makefile cmd lib tests "$dir"
+tests/tools/copy.sh "$dir"
 cd "$dir"
-make -s clean
 # disruption.c is not pure, but is tried as if it were.
 set -- cmd/cb-status/judge.o
 for name in disruption estimate narrow period publish status; do
