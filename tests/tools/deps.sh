@@ -16,7 +16,7 @@ packages() {
 	demo)	echo "chrony:chronyd" ;;
 	check)	echo "bats:bats parallel:parallel mandoc:mandoc jq:jq g++:g++" \
 		    "clang:clang shellcheck:shellcheck tmux:tmux zsh:zsh" \
-		    "systemd:systemd-analyze python3:python3" ;;
+		    "systemd:systemd-analyze python3:python3 git:git" ;;
 	fuzz)	echo "libclang-rt-dev:libclang_rt.fuzzer-$(uname -m).a" ;;
 	vm)	echo "xz-utils:xz debootstrap:debootstrap" \
 		    "e2fsprogs:mke2fs" ;;
@@ -24,7 +24,7 @@ packages() {
 	lint)	echo "clang-tidy:clang-tidy cppcheck:cppcheck" ;;
 	valgrind) echo "valgrind:valgrind" ;;
 	ports)	echo "xz-utils:xz python3-pip:pip3" ;;
-	coverage) echo "gcc:gcov gcovr:gcovr" ;;
+	coverage) echo "gcc:gcov gcovr:gcovr git:git" ;;
 	bench)	echo "hyperfine:hyperfine valgrind:valgrind" \
 		    "musl-tools:musl-gcc" ;;
 	*)	echo "deps.sh: $1: no such purpose" >&2

@@ -26,8 +26,7 @@ setup_file()
 	local tree=$BATS_FILE_TMPDIR/tree name
 
 	mkdir "$tree"
-	run "$RIG_ROOT/tests/tools/copy.sh" "$tree"
-	((status != 77)) || skip "$output"
+	"$RIG_ROOT/tests/tools/copy.sh" "$tree"
 	make -s -C "$tree" all CFLAGS="-O1 -g" STATIC= >/dev/null
 	for name in cb-now cb-status cb-vmclock; do
 		wrap "$BATS_FILE_TMPDIR/$name" "$tree/cmd/$name/$name"
