@@ -12,11 +12,6 @@ setup()
 {
 	cd "$BATS_TEST_DIRNAME/../.." || return
 	DIR=$(mktemp -d)
-	# shellcheck disable=SC2207 # words are meant to be split
-	FLAGS=(-std=c11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64
-	    "-DCB_VERSION=\"0\"" -DCB_SECCOMP -Ilib -Icmd/cb-daemon
-	    -Icmd/cb-now -Icmd/cb-status -Itests/unit
-	    $(pkg-config --cflags libbsd-overlay jansson libseccomp))
 }
 
 teardown()
@@ -44,17 +39,27 @@ each()
 	printf '%s\0' "$@" | xargs -0 -n 1 -P "$(nproc)" "${command[@]}"
 }
 
+# What it takes to read any source file, of all that make would say for one.
+flags()
+{
+	printf '%s\n' lib/*.c cmd/*/*.c tests/*/*.c | sed 's/c$/o/' |
+	    xargs make -nsB | tr -d "'" |
+	    grep -oE -- ' -(std=|D|I|isystem )[^ ]+' | sort -u
+}
+
+# shellcheck disable=SC2046 # words are meant to be split
 analyse()
 {
-	each gcc "${FLAGS[@]}" -O2 -fanalyzer -Werror -S -o /dev/null -- "$@"
+	each gcc $(flags) -O2 -fanalyzer -Werror -S -o /dev/null -- "$@"
 }
 
 # With several files at a time its checker of va_list is misled.
 # shellcheck disable=SC2016 # the inner shell's
+# shellcheck disable=SC2046 # words are meant to be split
 tidy()
 {
 	each bash -c 'clang-tidy --quiet "${@: -1}" -- "${@:1:$#-1}"' tidy \
-	    "${FLAGS[@]}" -- "$@" 2>&1 | sed '/warnings\? generated\.$/d'
+	    $(flags) -- "$@" 2>&1 | sed '/warnings\? generated\.$/d'
 	((PIPESTATUS[0] == 0))
 }
 
