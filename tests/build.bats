@@ -14,9 +14,9 @@ teardown() {
 
 # To build in.
 copy_tree() {
-	run tests/tools/copy.sh "$DIR"
-	[ "$status" -ne 77 ] || skip "$output"
-	[ "$status" -eq 0 ]
+	[ -z "${CB_REPORTS-}" ] ||
+	    skip "nothing of it is run, and sanitizers see what runs"
+	tests/tools/copy.sh "$DIR"
 }
 
 build_with() {

@@ -3,7 +3,7 @@
 #
 # All that `make check` runs, with AddressSanitizer, LeakSanitizer and
 # UndefinedBehaviorSanitizer in everything that is compiled, also by a test.
-# It is done in a copy of the tree.  setup_suite.bash has the rest.
+# It is done in a copy of the tree, whose suite gets what else is here.
 # usage: run.sh
 
 set -eu
@@ -17,12 +17,14 @@ chmod 755 "$dir"
 mkdir "$dir/tree" "$dir/bin"
 mkdir -m 1777 "$dir/reports"
 tests/tools/copy.sh "$dir/tree"
-cp tests/sanitize/setup_suite.bash "$dir/tree/tests"
+cp tests/sanitize/*.bash tests/sanitize/*.bats "$dir/tree/tests"
 
 # A compiler by its own name, which no one has to know of.  For these two kinds
-# clang would have to be asked as clang++, and gcc has none.
+# clang would have to be asked as clang++, and gcc has none.  Beside libasan
+# gcc's libubsan reports to no file (PR94328): what it would say is an
+# illegal instruction, which libasan reports.
 for cc in gcc clang; do
-	more=
+	more=-fsanitize-undefined-trap-on-error
 	[ "$cc" != clang ] || more=-fno-sanitize=function,vptr
 	cat >"$dir/bin/$cc" <<-END
 		#!/bin/sh
