@@ -30,13 +30,6 @@ parse(int argc, char *argv[])
 }
 
 int
-LLVMFuzzerInitialize(int *argc, char ***argv)
-{
-	(void)argc, (void)argv;
-	return freopen("/dev/null", "w", stdout) == NULL;
-}
-
-int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct fuzz f = { data, size };

@@ -40,13 +40,6 @@ cb_stream_run(const struct cb_stream *t, struct cb_segment *s,
 }
 
 int
-LLVMFuzzerInitialize(int *argc, char ***argv)
-{
-	(void)argc, (void)argv;
-	return freopen("/dev/null", "w", stdout) == NULL;
-}
-
-int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct fuzz f = { data, size };

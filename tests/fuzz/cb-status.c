@@ -79,13 +79,6 @@ cb_wait(struct cb_paths *p, const struct cb_limits *l, int64_t timeout_ns)
 	return check_options(p, l);
 }
 
-int
-LLVMFuzzerInitialize(int *argc, char ***argv)
-{
-	(void)argc, (void)argv;
-	return freopen("/dev/null", "w", stdout) == NULL;
-}
-
 /* A monitor's page, or a terminal, shows what is said. */
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

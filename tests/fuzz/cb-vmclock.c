@@ -53,13 +53,6 @@ cb_watch(const struct cb_options *o, const struct cb_operands *w)
 }
 
 int
-LLVMFuzzerInitialize(int *argc, char ***argv)
-{
-	(void)argc, (void)argv;
-	return freopen("/dev/null", "w", stdout) == NULL;
-}
-
-int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct fuzz f = { data, size };

@@ -38,6 +38,14 @@ end_with(int status, const char *format, ...)
 
 int end_main(int, char *[]);
 
+/* What a program prints is for nobody. */
+int
+LLVMFuzzerInitialize(int *argc, char ***argv)
+{
+	(void)argc, (void)argv;
+	return freopen("/dev/null", "w", stdout) == NULL;
+}
+
 #define END_WORDS	32
 
 /* The input's words, each up to a null, to a program's main. */
