@@ -523,7 +523,7 @@ watch_until()
 
 	set +T
 	now_us
-	deadline=$((NOW_US + $1 * 1000000))
+	deadline=$((NOW_US + $1 * 3000000))
 	shift
 	while read_now; is_right; do
 		if "$@"; then
