@@ -57,9 +57,7 @@ started_or_ended()
 	prlimit --pid "${RIG_PID[daemon]}" --nofile=3:
 	# The connection that it has serves as long as chronyd lives.
 	wait_ticks 3
-	read_now
-	says SYNCHRONIZED
-	is_right
+	watch_until 5 says SYNCHRONIZED
 	stop client KILL || true
 	fake_start good
 	watch_until 5 says FREE_RUNNING
