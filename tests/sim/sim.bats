@@ -44,7 +44,7 @@ half_width() {
 	with=$(half_width)
 	sim -w -n 1e7 -e asymmetry,slew,update,switch,late,preempt,ramp 1
 	[ "$status" -eq 0 ]
-	((with > 0 && 2 * with < $(half_width)))
+	((with > 0 && 3 * with < 2 * $(half_width)))
 }
 
 @test "each class of events alone" {
