@@ -560,22 +560,27 @@ ask_amid_it(void)
 	statuses[i] = res.clock_status;
 }
 
+/* More where the machine is so slow that some look at the file, too. */
 static void
 check_many_at_once(int calls, int answers)
 {
+	int answered = 0;
+
 	depth = 0;
 	amid_a_call = ask_amid_it;
 	ask_amid_it();
 	amid_a_call = NULL;
-	CHECK_EQ(depth, calls);
+	CHECK(depth >= calls);
 	for (int i = 0; i < depth; i++)
-		if (i < answers) {
-			CHECK(told[i] == NULL);
+		if (told[i] == NULL) {
 			CHECK_EQ(statuses[i], CLOCKBOUND_STA_SYNCHRONIZED);
-		} else if (CHECK(told[i] != NULL)) {
+			answered++;
+		} else {
 			CHECK_EQ(told[i]->sys_errno, EAGAIN);
 			CHECK(strcmp(told[i]->detail, "open") == 0);
 		}
+	CHECK(answered >= answers);
+	CHECK((answered == depth) == (answers == DEPTH));
 }
 
 static void
